@@ -1,0 +1,6 @@
+//! Deterministic simulation of a Causeway cluster.
+
+#[cfg(not(madsim))]
+compile_error!(
+    "the simulator needs --cfg madsim: it stands in .cargo/config.toml, and any RUSTFLAGS in the environment overrides it"
+);

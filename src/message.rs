@@ -1,0 +1,181 @@
+//! What peers say to each other.
+//!
+//! Every message may be lost, repeated, delayed and overtaken: each either carries all it needs to be judged again, or is asked
+//! for again. The exception is the order *within* a push: records and the promise that follows them are one message.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock::{Hlc, VersionVector},
+    id::{ActorId, Epoch, Incarnation, NodeId, Slot},
+    node::{Reply, Request},
+    store::{Key, Remembered, Version, Write},
+};
+
+/// A message with what its receiver's gate must know first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// The sender's epoch: a receiver below it adopts the configs between before anything else.
+    pub epoch: Epoch,
+    /// The sender's process: messages of an older one are dropped.
+    pub incarnation: Incarnation,
+    /// What is said.
+    pub message: Message,
+}
+
+/// What a node says to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Message {
+    /// The sender's own records in order, and its promise. Refused when `start` is above what the receiver has applied.
+    Push(Push),
+    /// How far the receiver of a push has durably applied its sender.
+    PushAck {
+        /// Up to which hlc of the push's sender.
+        applied: Hlc,
+    },
+    /// Asks for what the sender of this lacks.
+    Pull(Pull),
+    /// What was asked for, as far as it fits.
+    PullAnswer(PullAnswer),
+    /// Asks for the contents of slots, because the log no longer reaches back to what is lacking.
+    SnapshotRequest {
+        /// The first slot that is still lacking.
+        from: Slot,
+    },
+    /// Contents of slots.
+    SnapshotPart(SnapshotPart),
+    /// Asks for a hash of a slot range, to compare replicas that report the same vector.
+    DigestRequest {
+        /// Which of the ranges.
+        range: u16,
+    },
+    /// A hash of the live keys of a slot range.
+    Digest {
+        /// Which of the ranges.
+        range: u16,
+        /// The last record applied of each actor: hashes are compared only where this is the same.
+        vector: VersionVector,
+        /// The hash.
+        hash: u64,
+    },
+    /// Who is up, and how far everything is stable.
+    Gossip(Gossip),
+    /// A client's request, passed on by a node that does not hold the key.
+    Forward(Forward),
+    /// Its answer.
+    ForwardReply {
+        /// The number that the forwarder gave it.
+        number: u64,
+        /// What came of it.
+        reply: Reply,
+    },
+    /// A node with an empty disk asks what is known of it.
+    FoundingQuery,
+    /// What is known of the asker.
+    FoundingReply {
+        /// Whether this node's disk was empty when its process started.
+        born_empty: bool,
+        /// Up to which hlc it has records of the asker's actor.
+        heard: Hlc,
+    },
+}
+
+/// See [`Message::Push`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Push {
+    /// What the receiver must have applied of the sender: the records follow from here.
+    pub start: Hlc,
+    /// In order, all above `start`.
+    pub writes: Vec<Arc<Write>>,
+    /// The sender has no other record up to here, and will make none.
+    pub promise: Hlc,
+}
+
+/// See [`Message::Pull`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pull {
+    /// What the asker has applied.
+    pub vector: VersionVector,
+    /// Up to where the asked node should promise, if it can.
+    pub need: Hlc,
+    /// Whether the asker lacks records of its own actor: a node that lost its disk.
+    pub own: bool,
+}
+
+/// See [`Message::PullAnswer`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PullAnswer {
+    /// One run of records an actor, each judged like a push.
+    pub runs: Vec<Run>,
+    /// The answerer's log does not reach back to what the asker lacks: it needs a snapshot.
+    pub cut: bool,
+    /// Whether the answer was cut short and another pull should follow at once.
+    pub more: bool,
+}
+
+/// Consecutive records of one actor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// Whose.
+    pub actor: ActorId,
+    /// The records follow from here.
+    pub start: Hlc,
+    /// In order.
+    pub writes: Vec<Arc<Write>>,
+    /// There is no other record of the actor up to here.
+    pub upto: Hlc,
+}
+
+/// See [`Message::SnapshotPart`]. Installed with authority: a local version whose dot is in `vector` and that is not here is dropped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotPart {
+    /// The first slot in it.
+    pub from: Slot,
+    /// The first slot that is not in it; the number of slots when it is the last part.
+    pub until: u16,
+    /// What the sender had applied when it took this part.
+    pub vector: VersionVector,
+    /// Every key of the slots with its versions.
+    pub entries: Vec<(Key, Vec<Version>)>,
+    /// The operations that the sender remembers; with the last part only.
+    pub operations: Vec<Remembered>,
+}
+
+/// See [`Message::Gossip`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gossip {
+    /// The sender's wall clock, for telling whose clock is ahead.
+    pub wall_ms: u64,
+    /// The latest heartbeat known of each node.
+    pub heartbeats: Vec<(NodeId, Heartbeat)>,
+    /// Up to where each actor reports everything applied, at which epoch.
+    pub reports: Vec<(ActorId, Hlc, Epoch)>,
+    /// The sender's stable time.
+    pub stable: Hlc,
+}
+
+/// A sign of life, spread by gossip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// When the node's process started, by its wall clock: orders incarnations.
+    pub started_ms: u64,
+    /// Rises while the process runs.
+    pub beat: u64,
+    /// Whether it may take writes: a node that lost its disk or whose clock is ahead does not.
+    pub takes_writes: bool,
+    /// Whether it has caught up and serves reads.
+    pub serves: bool,
+}
+
+/// See [`Message::Forward`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forward {
+    /// For matching the answer; unique within the forwarder's process.
+    pub number: u64,
+    /// How many more times it may be passed on.
+    pub hops: u8,
+    /// The request, token and all.
+    pub request: Request,
+}

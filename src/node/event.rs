@@ -1,0 +1,113 @@
+//! What a node says happened, for the simulator's checkers and traces. Production listens to none of it.
+
+use std::{fmt, sync::Arc};
+
+use crate::{
+    clock::{Dot, Hlc, VersionVector},
+    id::{ActorId, NodeId},
+    store::{Key, Order, Version, Write},
+};
+
+/// One thing that happened inside a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The process is up, with this much recovered from its disk.
+    Recovered {
+        /// How far each actor is applied.
+        applied: VersionVector,
+        /// Where the clock restarts.
+        lease: Hlc,
+        /// Whether it may take writes under its old actor at once.
+        takes_writes: bool,
+    },
+    /// A record is durable here, by the fsync policy, and readable.
+    Applied {
+        /// The write.
+        write: Arc<Write>,
+        /// The winner of its key now.
+        winner: Order,
+    },
+    /// Everything of an actor up to here is applied.
+    Promised {
+        /// Whose records.
+        actor: ActorId,
+        /// Up to where.
+        upto: Hlc,
+    },
+    /// A key's contents came with a snapshot.
+    Installed {
+        /// Which key.
+        key: Key,
+        /// All its versions now, the winner first; none when it is gone.
+        versions: Vec<Version>,
+    },
+    /// A tombstone was dropped.
+    Collected {
+        /// Which key.
+        key: Key,
+        /// The tombstone's place.
+        order: Order,
+    },
+    /// The node's stable time rose.
+    Stable(Hlc),
+    /// A write was answered.
+    Acknowledged(Dot),
+    /// A peer is not heard from and is avoided.
+    Suspected(NodeId),
+    /// A peer is heard from again.
+    Trusted(NodeId),
+    /// A node left this node's view.
+    Down(NodeId),
+    /// A node is in this node's view again.
+    Up(NodeId),
+    /// The node takes no writes from now on.
+    StoppedWriting(WhyNoWrites),
+    /// The node takes writes from now on.
+    TakesWrites,
+}
+
+/// Why a node takes no writes and passes them to a shard peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WhyNoWrites {
+    /// It has not yet learned whether its disk was lost.
+    Starting,
+    /// Its disk was lost, or its log may lack what it had sent: it needs a new actor.
+    NeedsNewActor,
+    /// An fsync failed: its actor is finished.
+    FsyncFailed,
+    /// Its clock is ahead of its peers'.
+    ClockAhead,
+}
+
+impl fmt::Display for WhyNoWrites {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Starting => "starting",
+            Self::NeedsNewActor => "needs_new_actor",
+            Self::FsyncFailed => "fsync_failed",
+            Self::ClockAhead => "clock_ahead",
+        })
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Recovered { applied, lease, takes_writes } => {
+                write!(f, "recovered [{applied}] lease {lease} takes_writes {takes_writes}")
+            }
+            Self::Applied { write, winner } => write!(f, "applied {write} winner {winner}"),
+            Self::Promised { actor, upto } => write!(f, "promised {actor} {upto}"),
+            Self::Installed { key, versions } => write!(f, "installed {key} ({} versions)", versions.len()),
+            Self::Collected { key, order } => write!(f, "collected {key} {order}"),
+            Self::Stable(hlc) => write!(f, "stable {hlc}"),
+            Self::Acknowledged(dot) => write!(f, "acknowledged {dot}"),
+            Self::Suspected(node) => write!(f, "suspected {node}"),
+            Self::Trusted(node) => write!(f, "trusted {node}"),
+            Self::Down(node) => write!(f, "down {node}"),
+            Self::Up(node) => write!(f, "up {node}"),
+            Self::StoppedWriting(why) => write!(f, "stopped writing: {why}"),
+            Self::TakesWrites => write!(f, "takes writes"),
+        }
+    }
+}

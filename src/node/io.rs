@@ -1,0 +1,125 @@
+//! What goes into a node and what comes out of it: values, so that tests compare lists of them.
+
+use crate::{
+    clock::Hlc,
+    id::{Lsn, NodeId, RequestId},
+    message::{Envelope, Message},
+    node::{Event, Reply, Request},
+    store::{Key, Marks, Record, SnapshotHead, Version},
+};
+
+/// The time at which a node handles an input, by its own clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Now {
+    /// Never goes back; for time limits. Microseconds since some start.
+    pub monotonic_us: u64,
+    /// Since the Unix epoch; may jump either way. For the hlc alone.
+    pub wall_ms: u64,
+}
+
+/// Something that happened to the node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A client asks.
+    Request {
+        /// For matching the answer.
+        id: RequestId,
+        /// What for.
+        request: Request,
+    },
+    /// A peer says something.
+    Message {
+        /// Who.
+        from: NodeId,
+        /// What.
+        envelope: Envelope,
+    },
+    /// A [`Send`](Effect::Send) certainly never left.
+    NotSent {
+        /// To whom it was.
+        to: NodeId,
+        /// What it was.
+        message: Message,
+    },
+    /// The link to a peer broke.
+    LinkDown(NodeId),
+    /// The journal has done something.
+    Journal(JournalEvent),
+    /// The time asked for by [`deadline`](crate::node::Node::deadline) has come.
+    Tick,
+}
+
+/// Something that the node wants done. In order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Say this to a peer.
+    Send {
+        /// To whom.
+        to: NodeId,
+        /// What.
+        message: Message,
+    },
+    /// Answer a client.
+    Reply {
+        /// Which request.
+        id: RequestId,
+        /// What came of it.
+        reply: Reply,
+    },
+    /// Have the journal do something.
+    Journal(JournalCommand),
+    /// Tell who listens. Never in production.
+    Observe(Event),
+}
+
+/// What a node asks of its journal. Done in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JournalCommand {
+    /// Append a record. Lsns rise by one.
+    Append {
+        /// Its place.
+        lsn: Lsn,
+        /// What to write.
+        record: Record,
+    },
+    /// Rewrite the marks.
+    Mark(Marks),
+    /// Begin a snapshot that stands for every record appended so far.
+    SnapshotBegin(SnapshotHead),
+    /// More of the snapshot. At most one is under way.
+    SnapshotPart(Vec<(Key, Vec<Version>)>),
+    /// The snapshot is whole: make it durable, put it in place, drop the log that it stands for.
+    SnapshotEnd,
+}
+
+/// What a journal says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JournalEvent {
+    /// Every record up to here is durable by the fsync policy.
+    Durable(Lsn),
+    /// The records from `first` to `last` found no room and are certainly not in the log; the log goes on after them.
+    Refused {
+        /// The first of them.
+        first: Lsn,
+        /// The last of them.
+        last: Lsn,
+    },
+    /// An fsync failed: the records above `durable` are in doubt, and the log takes no more.
+    Failed {
+        /// The last one that is durable for certain.
+        durable: Lsn,
+    },
+    /// The marks with this lease are durable.
+    Marked {
+        /// Which ones.
+        lease: Hlc,
+    },
+    /// The marks could not be made durable; they will be tried again with the next ones.
+    MarkFailed,
+    /// The log has grown enough since the last snapshot for a new one.
+    SnapshotDue,
+    /// The part is written: the next may come.
+    SnapshotPartDone,
+    /// The snapshot is in place, or was given up (full disk): nothing is lost either way.
+    SnapshotDone,
+}

@@ -1,0 +1,84 @@
+//! What clients ask of a node, and what it answers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock::Token,
+    error::Refusal,
+    id::ShardId,
+    store::{Key, OperationId, Value},
+};
+
+/// A client's request, its token already opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// An operation on one key.
+    Key(KeyRequest),
+    /// How many live keys a shard holds.
+    CountKeys(ShardId),
+}
+
+/// An operation on one key by a session that has seen what `token` stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRequest {
+    /// Which key.
+    pub key: Key,
+    /// What the session has seen.
+    pub token: Token,
+    /// What to do.
+    pub command: Command,
+}
+
+/// Read or write.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// Read the key.
+    Get,
+    /// Write the key.
+    Write {
+        /// `None` deletes.
+        value: Option<Value>,
+        /// The client's idempotency key, if it gave one.
+        operation: Option<OperationId>,
+        /// On how many serving members the write must be durable before it is answered; at least 1.
+        write_concern: u8,
+    },
+}
+
+/// A request that was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// An operation on a key.
+    Key(KeyAnswer),
+    /// The number of live keys.
+    Count(u64),
+}
+
+/// What an operation on a key found or did, and what the session has seen now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyAnswer {
+    /// The shard of the key.
+    pub shard: ShardId,
+    /// The session's new token.
+    pub token: Token,
+    /// What was found or done.
+    pub outcome: Outcome,
+}
+
+/// What an operation on a key found or did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// Get: the winner's value.
+    Found(Value),
+    /// Get and delete: the key is absent.
+    Absent,
+    /// Put: the key was absent.
+    Created,
+    /// Put: the key had a value.
+    Replaced,
+    /// Delete: the key had a value.
+    Deleted,
+}
+
+/// What comes back for a request.
+pub type Reply = Result<Answer, Refusal>;

@@ -1,0 +1,98 @@
+//! What a node tells an operator about itself.
+
+use crate::{
+    clock::Hlc,
+    id::{ActorId, Epoch, NodeId, ShardId},
+    node::WhyNoWrites,
+};
+
+/// A node's state at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Which node.
+    pub node: NodeId,
+    /// Its actor.
+    pub actor: ActorId,
+    /// The shard it holds; none for a node that has not been given one.
+    pub shard: Option<ShardId>,
+    /// Its config's number.
+    pub epoch: Epoch,
+    /// Whether it serves reads: false until a lost disk is caught up.
+    pub serves: bool,
+    /// Why it takes no writes; `None` when it takes them.
+    pub no_writes: Option<WhyNoWrites>,
+    /// Every node of the config, this one included, by id.
+    pub peers: Vec<PeerStatus>,
+    /// The stable time: everything up to it is applied everywhere.
+    pub stable: Hlc,
+    /// How far the stable time is behind this node's clock, in milliseconds.
+    pub stable_lag_ms: u64,
+    /// The node whose report holds the stable time back.
+    pub stable_culprit: Option<NodeId>,
+    /// Live keys held here.
+    pub keys: u64,
+    /// Tombstones held here.
+    pub tombstones: u64,
+    /// Versions whose dependencies are still kept.
+    pub unstable_versions: u64,
+    /// Estimated bytes of keys, values, versions and retained records.
+    pub memory_bytes: u64,
+    /// Bytes of records kept for peers that are behind.
+    pub tail_bytes: u64,
+    /// Requests that wait for their dependencies, a forward's answer or their write concern.
+    pub waiting: u64,
+    /// What was counted since the process started.
+    pub counters: Counters,
+}
+
+/// What a node knows of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerStatus {
+    /// Which node.
+    pub node: NodeId,
+    /// Whether it is in this node's view.
+    pub up: bool,
+    /// Whether it is avoided because it is not heard from directly.
+    pub suspected: bool,
+    /// How far this node is behind in what it has applied of the peer's actor, in milliseconds of hlc. Shard peers only.
+    pub lag_ms: Option<u64>,
+    /// Milliseconds by which the peer's clock seems ahead of this node's; negative when behind.
+    pub clock_ahead_ms: i64,
+    /// Whether the peer says that it takes writes.
+    pub takes_writes: bool,
+}
+
+/// What a node counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Reads answered here.
+    pub gets: u64,
+    /// Writes accepted here.
+    pub writes: u64,
+    /// Requests that had to wait for their dependencies.
+    pub waits: u64,
+    /// Requests refused because their dependencies did not arrive.
+    pub not_satisfied: u64,
+    /// Requests passed on to another node.
+    pub forwards: u64,
+    /// Requests refused because no member of the shard could be reached.
+    pub cannot_forward: u64,
+    /// Writes whose outcome stayed unknown.
+    pub outcome_unknown: u64,
+    /// Retries answered from memory.
+    pub retries_recognised: u64,
+    /// Records applied, own and replicated.
+    pub applied: u64,
+    /// Pulls asked for.
+    pub pulls: u64,
+    /// Snapshots taken over from peers.
+    pub snapshots_installed: u64,
+    /// Tombstones collected.
+    pub tombstones_collected: u64,
+    /// Tokens that were further ahead than the allowed drift.
+    pub tokens_ahead: u64,
+    /// Slot ranges found different at equal vectors: corruption.
+    pub corrupt_ranges: u64,
+    /// Messages dropped: an older incarnation's, or another epoch's.
+    pub stale_messages: u64,
+}

@@ -1,0 +1,7 @@
+//! Which shard holds which slots, and which actors hold which shard.
+
+mod config;
+mod hash;
+
+pub use config::{Config, Founding, FoundingError, Member};
+pub use hash::{SLOTS, slot_of};

@@ -1,0 +1,75 @@
+//! The way into a running node, for HTTP and for tests.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    error::Refusal,
+    node::{Reply, Request, Status},
+    placement::Config,
+};
+
+/// What the driver is asked.
+#[derive(Debug)]
+pub enum Call {
+    /// A client's request.
+    Request {
+        /// What for.
+        request: Request,
+        /// Where its answer goes.
+        reply: oneshot::Sender<Reply>,
+    },
+    /// The node's state.
+    Status(oneshot::Sender<Status>),
+    /// Stop cleanly: answer what waits, make everything durable, end. Answered when that is done.
+    Stop(oneshot::Sender<()>),
+}
+
+/// A cheap, shared way into one running node.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    calls: mpsc::Sender<Call>,
+    config: Arc<Config>,
+}
+
+impl Handle {
+    /// A handle and the end where its calls come out. More than `bound` calls at once are refused as overload.
+    pub fn new(config: Arc<Config>, bound: usize) -> (Self, mpsc::Receiver<Call>) {
+        let (calls, receiver) = mpsc::channel(bound);
+        (Self { calls, config }, receiver)
+    }
+
+    /// The placement that the node works by.
+    pub fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// Has a request done.
+    ///
+    /// # Errors
+    /// The node's refusal, [`Refusal::Overloaded`] when too much waits already, [`Refusal::Stopping`] when the node is gone.
+    pub async fn ask(&self, request: Request) -> Reply {
+        let (reply, answer) = oneshot::channel();
+        match self.calls.try_send(Call::Request { request, reply }) {
+            Ok(()) => answer.await.unwrap_or(Err(Refusal::OutcomeUnknown)),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(Refusal::Overloaded),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(Refusal::Stopping),
+        }
+    }
+
+    /// The node's state; `None` when it is gone.
+    pub async fn status(&self) -> Option<Status> {
+        let (reply, answer) = oneshot::channel();
+        self.calls.send(Call::Status(reply)).await.ok()?;
+        answer.await.ok()
+    }
+
+    /// Stops the node cleanly and waits until all it acknowledged is durable.
+    pub async fn stop(&self) {
+        let (reply, answer) = oneshot::channel();
+        if self.calls.send(Call::Stop(reply)).await.is_ok() {
+            let _ = answer.await;
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The only code that awaits on a node's behalf: the trait to the world, the driver, the journal. `runtime/tokio` is production.
+
+mod env;
+mod handle;
+
+pub use env::{Disk, DiskFile, Env, Incoming, Sent};
+pub use handle::{Call, Handle};
