@@ -43,6 +43,8 @@ pub enum Message {
     SnapshotRequest {
         /// The first slot that is still lacking.
         from: Slot,
+        /// The first slot that is not asked for; at most the number of slots.
+        until: u16,
     },
     /// Contents of slots.
     SnapshotPart(SnapshotPart),
@@ -77,8 +79,10 @@ pub enum Message {
     FoundingReply {
         /// Whether this node's disk was empty when its process started.
         born_empty: bool,
-        /// Up to which hlc it has records of the asker's actor.
-        heard: Hlc,
+        /// Whether it has records of the asker's actor.
+        heard: bool,
+        /// Up to where the asker's actor has promised.
+        promised: Hlc,
     },
 }
 
@@ -113,6 +117,8 @@ pub struct PullAnswer {
     pub cut: bool,
     /// Whether the answer was cut short and another pull should follow at once.
     pub more: bool,
+    /// Whether the answerer serves reads: it has all that was asked for, as far as it can be had.
+    pub serves: bool,
 }
 
 /// Consecutive records of one actor.
@@ -159,9 +165,7 @@ pub struct Gossip {
 /// A sign of life, spread by gossip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Heartbeat {
-    /// When the node's process started, by its wall clock: orders incarnations.
-    pub started_ms: u64,
-    /// Rises while the process runs.
+    /// Rises while the node's process runs, and over its restarts, since it follows its hlc.
     pub beat: u64,
     /// Whether it may take writes: a node that lost its disk or whose clock is ahead does not.
     pub takes_writes: bool,
@@ -176,6 +180,8 @@ pub struct Forward {
     pub number: u64,
     /// How many more times it may be passed on.
     pub hops: u8,
+    /// How many milliseconds the forwarder waits for the answer.
+    pub patience_ms: u64,
     /// The request, token and all.
     pub request: Request,
 }

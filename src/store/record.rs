@@ -143,6 +143,8 @@ pub enum Verdict {
     Empty,
     /// All of it: the policy was `always`, or the node was stopped cleanly, and nothing was found damaged.
     Complete,
-    /// Some may be missing: a laxer policy and a crash, a damaged record or snapshot, lost marks. What could be read is here.
+    /// Its end may be missing: a laxer policy and a crash, a cut that was durable once, lost marks. What is here is whole up to its end.
     MayLack,
+    /// Something in the middle is missing: a damaged record or snapshot. What could be read is here, and no vector can be believed.
+    Damaged,
 }
