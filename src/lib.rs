@@ -21,6 +21,7 @@
 
 pub mod clock;
 pub mod error;
+pub mod http;
 pub mod id;
 pub mod message;
 pub mod mutant;
