@@ -2,6 +2,7 @@
 
 mod env;
 mod handle;
+pub mod tokio;
 
 pub use env::{Disk, DiskFile, Env, Incoming, Sent};
 pub use handle::{Call, Handle};

@@ -1,0 +1,128 @@
+//! The first frame each way on a connection between peers: who calls, whom it means to reach, and whether it is let in.
+//!
+//! A connection carries one direction only. The caller sends a [`Hello`], the called node answers with a [`Verdict`], and from then
+//! on the caller sends frames. A cluster's id is derived from its first config, so one whose variables differ on some node refuses
+//! to mix; a restored cluster differs from its past by the generation.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::{
+    id::{Epoch, Incarnation, NodeId},
+    placement::Config,
+};
+
+/// The longest hello or verdict: what a stranger may have us hold.
+pub const HELLO_BYTES_CAP: usize = 4 << 10;
+
+/// What a caller says first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// The caller's cluster.
+    pub cluster: u64,
+    /// The caller.
+    pub from: NodeId,
+    /// The caller's address, its identity in views.
+    pub address: String,
+    /// Whom it means to reach.
+    pub to: NodeId,
+    /// The caller's process.
+    pub incarnation: Incarnation,
+    /// The caller's epoch.
+    pub epoch: Epoch,
+}
+
+/// What it is answered.
+pub type Verdict = Result<Incarnation, Refused>;
+
+/// Why a caller is not let in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Error)]
+pub enum Refused {
+    /// The first frame is not a hello.
+    #[error("the first frame is not a hello")]
+    NoHello,
+    /// The caller belongs to another cluster, or was given another `VIEW` or `SHARD_COUNT`.
+    #[error("cluster {theirs:016x} is not ours, {ours:016x}: VIEW and SHARD_COUNT must be the same on every node")]
+    OtherCluster {
+        /// The caller's.
+        theirs: u64,
+        /// Ours.
+        ours: u64,
+    },
+    /// The caller has not heard that the cluster was restored or forced to recover, or we have not.
+    #[error("generation {theirs} is not ours, {ours}")]
+    OtherGeneration {
+        /// The caller's.
+        theirs: u32,
+        /// Ours.
+        ours: u32,
+    },
+    /// No such node, or its address is another.
+    #[error("no node {0} with address {1}")]
+    UnknownNode(NodeId, String),
+    /// The caller meant to reach another node: an address leads to the wrong place.
+    #[error("this is {is}, not {meant}")]
+    NotMe {
+        /// Whom it meant.
+        meant: NodeId,
+        /// Who answers.
+        is: NodeId,
+    },
+}
+
+/// Whether a caller is let in by the node `me`.
+///
+/// # Errors
+/// Why not.
+pub fn judge(hello: &Hello, config: &Config, me: NodeId) -> Result<(), Refused> {
+    if hello.cluster != config.cluster() {
+        return Err(Refused::OtherCluster { theirs: hello.cluster, ours: config.cluster() });
+    }
+    if hello.epoch.generation != config.epoch().generation {
+        return Err(Refused::OtherGeneration { theirs: hello.epoch.generation, ours: config.epoch().generation });
+    }
+    let known = config.member(hello.from).is_some_and(|member| member.address == hello.address);
+    if !known || hello.from == me {
+        return Err(Refused::UnknownNode(hello.from, hello.address.clone()));
+    }
+    if hello.to != me {
+        return Err(Refused::NotMe { meant: hello.to, is: me });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::placement::Founding;
+
+    #[test]
+    fn each_lie_has_its_refusal() {
+        let view = vec!["a:1".to_owned(), "b:1".to_owned()];
+        let config = Config::found(&Founding { view, shard_count: 1 }).expect("two nodes, one shard");
+        let me = NodeId(1);
+        let truth = Hello {
+            cluster: config.cluster(),
+            from: NodeId(0),
+            address: "a:1".to_owned(),
+            to: me,
+            incarnation: Incarnation(7),
+            epoch: config.epoch(),
+        };
+        assert_eq!(judge(&truth, &config, me), Ok(()));
+
+        let ours = config.cluster();
+        let other_cluster = Hello { cluster: 5, ..truth.clone() };
+        assert_eq!(judge(&other_cluster, &config, me), Err(Refused::OtherCluster { theirs: 5, ours }));
+        let restored = Hello { epoch: Epoch { generation: 3, number: 1 }, ..truth.clone() };
+        assert_eq!(judge(&restored, &config, me), Err(Refused::OtherGeneration { theirs: 3, ours: 0 }));
+        let nobody = Hello { from: NodeId(9), ..truth.clone() };
+        assert_eq!(judge(&nobody, &config, me), Err(Refused::UnknownNode(NodeId(9), "a:1".to_owned())));
+        let moved = Hello { address: "c:1".to_owned(), ..truth.clone() };
+        assert_eq!(judge(&moved, &config, me), Err(Refused::UnknownNode(NodeId(0), "c:1".to_owned())));
+        let mirror = Hello { from: me, address: "b:1".to_owned(), ..truth.clone() };
+        assert_eq!(judge(&mirror, &config, me), Err(Refused::UnknownNode(me, "b:1".to_owned())));
+        let lost = Hello { to: NodeId(0), ..truth };
+        assert_eq!(judge(&lost, &config, me), Err(Refused::NotMe { meant: NodeId(0), is: me }));
+    }
+}

@@ -1,0 +1,35 @@
+//! Production: peers over TCP, the machine's clocks, randomness and disk.
+//!
+//! ```text
+//!            send                                        receive
+//!             |                                             ^
+//!   queue of each peer                                    inbox          bounded, both
+//!             |                                             ^
+//!   link: connect, hello, batches of frames   listen: judge the hello, read frames
+//!             |                                             ^
+//!             +------------------- TCP -------------------->+            one direction a connection
+//! ```
+//!
+//! Architecture invariant: a frame that was handed to a link which then broke never arrives after the node was told of the break.
+
+#![expect(clippy::disallowed_methods, reason = "this is the real world: its clocks, threads and timers are real")]
+
+mod address;
+mod frame;
+mod hello;
+mod inbox;
+mod link;
+mod listen;
+mod peers;
+mod queue;
+mod read;
+mod socket;
+mod stats;
+
+pub use address::{AddressError, peer_address, split_address};
+pub use frame::{FRAME_VERSION, FrameDecoder, FrameError, HEADER_BYTES, PAYLOAD_BYTES_CAP, encode_frame};
+pub use hello::{HELLO_BYTES_CAP, Hello, Refused, Verdict, judge};
+pub use inbox::InboxBounds;
+pub use peers::{LinkSettings, PeerOptions, Peers};
+pub use queue::QueueBounds;
+pub use stats::{Count, LinkStats};
