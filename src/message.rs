@@ -86,6 +86,25 @@ pub enum Message {
     },
 }
 
+impl Message {
+    /// Whether it carries records or asks for them: not exchanged during a holdoff after a heal.
+    pub fn repairs(&self) -> bool {
+        match self {
+            Self::Push(_)
+            | Self::PushAck { .. }
+            | Self::Pull(_)
+            | Self::PullAnswer(_)
+            | Self::SnapshotRequest { .. }
+            | Self::SnapshotPart(_)
+            | Self::DigestRequest { .. }
+            | Self::Digest { .. } => true,
+            Self::Gossip(_) | Self::Forward(_) | Self::ForwardReply { .. } | Self::FoundingQuery | Self::FoundingReply { .. } => {
+                false
+            }
+        }
+    }
+}
+
 /// See [`Message::Push`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Push {
@@ -163,7 +182,7 @@ pub struct Gossip {
 }
 
 /// A sign of life, spread by gossip.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Heartbeat {
     /// Rises while the node's process runs, and over its restarts, since it follows its hlc.
     pub beat: u64,

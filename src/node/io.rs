@@ -120,6 +120,8 @@ pub enum JournalEvent {
     SnapshotDue,
     /// The part is written: the next may come.
     SnapshotPartDone,
-    /// The snapshot is in place, or was given up (full disk): nothing is lost either way.
+    /// The snapshot is in place.
     SnapshotDone,
+    /// The snapshot was given up (full disk, failed write). The log that it would have stood for is still there.
+    SnapshotGivenUp,
 }

@@ -59,3 +59,15 @@ impl Default for Settings {
         }
     }
 }
+
+impl Settings {
+    /// How long a forwarder waits for one member with what may be tried elsewhere.
+    pub fn attempt_ms(&self) -> u64 {
+        self.forward_timeout_ms.max(self.causal_wait_ms)
+    }
+
+    /// How long a client's request may take in all: two members, or a wait here and one there. The write concern's wait comes on top.
+    pub fn patience_ms(&self) -> u64 {
+        2 * self.attempt_ms() + 100
+    }
+}

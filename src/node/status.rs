@@ -1,5 +1,6 @@
 //! What a node tells an operator about itself.
 
+use super::{Node, view::Peer};
 use crate::{
     clock::Hlc,
     id::{ActorId, Epoch, NodeId, ShardId},
@@ -95,4 +96,57 @@ pub struct Counters {
     pub corrupt_ranges: u64,
     /// Messages dropped: an older incarnation's, or another epoch's.
     pub stale_messages: u64,
+}
+
+impl Node {
+    /// This node's state now.
+    pub fn status(&self) -> Status {
+        let stable = self.stability.stable();
+        let others = self.view.peers().map(|(node, peer)| self.peer_status(node, peer));
+        let mut peers: Vec<PeerStatus> = others.chain([self.own_status()]).collect();
+        peers.sort_by_key(|peer| peer.node);
+        Status {
+            node: self.plan.me,
+            actor: self.actor,
+            shard: Some(self.shard),
+            epoch: self.plan.config.epoch(),
+            serves: self.standing.serves() && self.standing.caught_up(),
+            no_writes: self.standing.writes().err(),
+            peers,
+            stable,
+            stable_lag_ms: self.now.wall_ms.saturating_sub(stable.millis()),
+            stable_culprit: self.stable_culprit(),
+            keys: self.table.live(),
+            tombstones: self.table.tombstones(),
+            unstable_versions: self.table.unstable(),
+            memory_bytes: self.memory_bytes(),
+            tail_bytes: self.tail.bytes(),
+            waiting: (self.waiting.len() + self.forwards.len() + self.concerns.len()) as u64,
+            counters: self.counters,
+        }
+    }
+
+    fn peer_status(&self, node: NodeId, peer: &Peer) -> PeerStatus {
+        let actor = self.actor_of(node).filter(|_| self.links.contains_key(&node));
+        let lag_ms = actor.map(|actor| self.now.wall_ms.saturating_sub(self.applied.get(actor).millis()));
+        PeerStatus {
+            node,
+            up: peer.up,
+            suspected: peer.suspected,
+            lag_ms,
+            clock_ahead_ms: peer.clock_ahead_ms,
+            takes_writes: peer.heartbeat.takes_writes,
+        }
+    }
+
+    fn own_status(&self) -> PeerStatus {
+        PeerStatus {
+            node: self.plan.me,
+            up: true,
+            suspected: false,
+            lag_ms: None,
+            clock_ahead_ms: 0,
+            takes_writes: self.standing.writes().is_ok(),
+        }
+    }
 }

@@ -65,6 +65,11 @@ impl Handle {
         answer.await.ok()
     }
 
+    /// Waits until the node is gone, for whatever reason.
+    pub async fn gone(&self) {
+        self.calls.closed().await;
+    }
+
     /// Stops the node cleanly and waits until all it acknowledged is durable.
     pub async fn stop(&self) {
         let (reply, answer) = oneshot::channel();

@@ -1,0 +1,76 @@
+//! Gossip: signs of life and reports, to one other node a round, in turn. What a node says includes what others have said, so
+//! news of a node reaches everyone although nobody talks to everyone.
+
+use std::collections::VecDeque;
+
+use rand_chacha::rand_core::Rng;
+
+use super::{Node, WhyNoWrites};
+use crate::{
+    id::NodeId,
+    message::{Gossip, Heartbeat, Message},
+};
+
+/// A clock may be ahead of its peers' median by this part of the allowed drift.
+const AHEAD_PART_OF_DRIFT: u64 = 2;
+/// With fewer peers than this, none of two clocks can be told to be the wrong one.
+const PEERS_FOR_MEDIAN: usize = 2;
+
+/// Whose turn it is.
+#[derive(Debug, Default)]
+pub(super) struct Rounds {
+    turn: VecDeque<NodeId>,
+    beat: u64,
+}
+
+impl Node {
+    /// Tells the next node, down ones included: that is how they are found again.
+    pub(super) fn gossip_round(&mut self) {
+        if self.gossip.turn.is_empty() {
+            let mut nodes: Vec<NodeId> = self.view.peers().map(|(node, _)| node).collect();
+            for i in (1..nodes.len()).rev() {
+                nodes.swap(i, self.random.next_u32() as usize % (i + 1));
+            }
+            self.gossip.turn = nodes.into();
+        }
+        let Some(to) = self.gossip.turn.pop_front() else { return };
+        self.gossip.beat = (self.gossip.beat + 1).max(self.clock.last().0);
+        let own =
+            Heartbeat { beat: self.gossip.beat, takes_writes: self.standing.writes().is_ok(), serves: self.standing.serves() };
+        let others = self.view.peers().filter(|(_, peer)| peer.heartbeat.beat > 0);
+        let mut heartbeats: Vec<(NodeId, Heartbeat)> = others.map(|(node, peer)| (node, peer.heartbeat)).collect();
+        heartbeats.push((self.plan.me, own));
+        let gossip = Gossip { wall_ms: self.now.wall_ms, heartbeats, reports: self.reports(), stable: self.stability.stable() };
+        self.send(to, Message::Gossip(gossip));
+    }
+
+    pub(super) fn receive_gossip(&mut self, from: NodeId, gossip: Gossip) {
+        let now_us = self.now.monotonic_us;
+        self.view.clock_of(from, gossip.wall_ms as i64 - self.now.wall_ms as i64);
+        for (node, heartbeat) in gossip.heartbeats {
+            if node == self.plan.me {
+                // An older process of this node beat further: go on above it.
+                self.gossip.beat = self.gossip.beat.max(heartbeat.beat);
+                continue;
+            }
+            let changes = self.view.beat(node, heartbeat, now_us);
+            self.view_changed(changes);
+        }
+        self.learn_reports(&gossip.reports, gossip.stable);
+        self.judge_clock();
+    }
+
+    /// A node whose clock is ahead of its peers' median takes no writes: its hlcs would drag everyone's along.
+    fn judge_clock(&mut self) {
+        let trusted = self.view.peers().filter(|(_, peer)| !peer.suspected);
+        let mut ahead: Vec<i64> = trusted.map(|(_, peer)| -peer.clock_ahead_ms).collect();
+        ahead.sort_unstable();
+        let limit_ms = (self.plan.settings.drift_ms / AHEAD_PART_OF_DRIFT) as i64;
+        let is_ahead = ahead.len() >= PEERS_FOR_MEDIAN && ahead[ahead.len() / 2] > limit_ms;
+        match (is_ahead, self.standing.writes()) {
+            (true, Ok(())) => self.stop_writing(WhyNoWrites::ClockAhead),
+            (false, Err(WhyNoWrites::ClockAhead)) => self.start_writing(),
+            _ => {}
+        }
+    }
+}

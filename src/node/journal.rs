@@ -1,0 +1,302 @@
+//! What becomes durable, and only then is applied.
+//!
+//! Every record goes to the journal first. When the journal reports it durable, by whatever fsync policy, it is applied, answered,
+//! acknowledged and pushed. So a crash, a full disk or a failed fsync never has anything to undo here.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use super::{Effect, Event, JournalCommand, JournalEvent, Node, WhyNoWrites, session::OwnWrite};
+use crate::{
+    clock::{Hlc, VersionVector},
+    error::Refusal,
+    id::{ActorId, Lsn, NodeId},
+    mutant::{Mutant, planted},
+    store::{Applied, Key, OperationId, Record, Write},
+};
+
+/// What waits for the journal.
+#[derive(Debug)]
+pub(super) enum Pending {
+    /// A write accepted here.
+    Own(Box<OwnWrite>),
+    /// Records from a peer, and the promise that follows them.
+    Run(Received),
+    /// A peer has given all that it has: its runs are before this.
+    PulledAll { from: NodeId, serves: bool },
+    /// How far this replica had applied: feeds the stable time once it is durable.
+    Applied(VersionVector),
+}
+
+/// A run of one actor's records, from a push or a pull.
+#[derive(Debug)]
+pub(super) struct Received {
+    pub actor: ActorId,
+    pub start: Hlc,
+    pub writes: Vec<Arc<Write>>,
+    pub upto: Hlc,
+    /// Who waits for an acknowledgement.
+    pub from: NodeId,
+    pub acknowledge: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    first: Lsn,
+    last: Lsn,
+    pending: Pending,
+}
+
+/// What was appended and is not durable yet, in order.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    pub last: Lsn,
+    pub done: Lsn,
+    entries: VecDeque<Entry>,
+    /// Per key, how many own writes are on their way, and whether the last of them is a put.
+    keys: BTreeMap<Key, (usize, bool)>,
+    operations: BTreeMap<OperationId, ()>,
+    /// Up to where records of each actor are applied or on their way.
+    received: VersionVector,
+    /// What the last marker in the log says.
+    marked: VersionVector,
+    marked_us: u64,
+    /// A failed fsync: nothing is appended any more.
+    pub failed: bool,
+    /// The first own record that a failed fsync left in doubt.
+    pub in_doubt: Option<Hlc>,
+}
+
+impl Queue {
+    /// The first own hlc that is on its way or in doubt: promises stay below.
+    pub fn first_own_hlc(&self) -> Option<Hlc> {
+        let own = self.entries.iter().find_map(|entry| match &entry.pending {
+            Pending::Own(own) => Some(own.write.dot.hlc),
+            _ => None,
+        });
+        self.in_doubt.into_iter().chain(own).min()
+    }
+
+    /// Whether nothing is on its way.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Whether own writes of the key are on their way, and whether the last of them is a put.
+    pub fn pending_put(&self, key: &Key) -> Option<bool> {
+        self.keys.get(key).map(|(_, put)| *put)
+    }
+
+    /// Whether a write of the operation is on its way.
+    pub fn has_operation(&self, id: OperationId) -> bool {
+        self.operations.contains_key(&id)
+    }
+
+    fn note_own(&mut self, own: &OwnWrite) {
+        let entry = self.keys.entry(own.write.key.clone()).or_default();
+        *entry = (entry.0 + 1, own.write.value.is_some());
+        if let Some(operation) = own.write.operation {
+            self.operations.insert(operation.id, ());
+        }
+    }
+
+    fn forget_own(&mut self, own: &OwnWrite) {
+        if let Some((count, _)) = self.keys.get_mut(&own.write.key) {
+            *count -= 1;
+            if *count == 0 {
+                self.keys.remove(&own.write.key);
+            }
+        }
+        if let Some(operation) = own.write.operation {
+            self.operations.remove(&operation.id);
+        }
+    }
+}
+
+impl Node {
+    fn append(&mut self, record: Record) -> Lsn {
+        self.journal.last = self.journal.last.next();
+        let lsn = self.journal.last;
+        self.effects.push(Effect::Journal(JournalCommand::Append { lsn, record }));
+        lsn
+    }
+
+    /// Logs a write of this node.
+    pub(super) fn log_own(&mut self, own: OwnWrite) {
+        let lsn = self.append(Record::Write(own.write.clone()));
+        self.journal.note_own(&own);
+        self.journal.entries.push_back(Entry { first: lsn, last: lsn, pending: Pending::Own(Box::new(own)) });
+    }
+
+    /// Logs a run of a peer's records. One that does not connect with what is here is refused: false.
+    pub(super) fn log_run(&mut self, mut run: Received) -> bool {
+        let known = self.journal.received.get(run.actor).max(self.applied.get(run.actor));
+        if run.start > known && !planted(Mutant::GapAccepted) {
+            return false;
+        }
+        if !planted(Mutant::ReapplyBelowVector) {
+            run.writes.retain(|write| write.dot.hlc > known);
+        }
+        self.clock.observe(run.upto);
+        self.journal.received.raise(run.actor, run.upto);
+        if self.journal.failed {
+            run.acknowledge = false;
+            self.apply_run(run);
+            return true;
+        }
+        let first = self.journal.last.next();
+        for write in &run.writes {
+            self.append(Record::Write(write.clone()));
+        }
+        let last = self.journal.last;
+        if last <= self.journal.done {
+            self.apply_run(run);
+        } else {
+            let first = first.min(last);
+            self.journal.entries.push_back(Entry { first, last, pending: Pending::Run(run) });
+        }
+        true
+    }
+
+    /// A peer has given all that it has; that counts once its records are applied.
+    pub(super) fn log_pulled_all(&mut self, from: NodeId, serves: bool) {
+        let last = self.journal.last;
+        if last <= self.journal.done || self.journal.failed {
+            self.pulled_all(from, serves);
+        } else {
+            self.journal.entries.push_back(Entry { first: last, last, pending: Pending::PulledAll { from, serves } });
+        }
+    }
+
+    /// Logs how far this replica has applied, when that has moved on and something else is on its way to the disk anyway.
+    pub(super) fn mark_applied(&mut self) {
+        let due = self.now.monotonic_us >= self.journal.marked_us + 1_000 * self.plan.settings.busy_interval_ms;
+        let busy = self.now.monotonic_us < self.busy_until_us;
+        if !due || !busy || self.journal.failed || self.journal.marked == self.applied {
+            return;
+        }
+        self.journal.marked_us = self.now.monotonic_us;
+        self.journal.marked = self.applied.clone();
+        let lsn = self.append(Record::Applied(self.applied.clone()));
+        let pending = Pending::Applied(self.applied.clone());
+        self.journal.entries.push_back(Entry { first: lsn, last: lsn, pending });
+    }
+
+    pub(super) fn journal_event(&mut self, event: JournalEvent) {
+        match event {
+            JournalEvent::Durable(lsn) => self.durable(lsn),
+            JournalEvent::Refused { first, last } => self.refused(first, last),
+            JournalEvent::Failed { durable } => self.fsync_failed(durable),
+            JournalEvent::Marked { .. } => self.marked(),
+            JournalEvent::MarkFailed => self.mark_failed(),
+            JournalEvent::SnapshotDue => self.snapshot_due(),
+            JournalEvent::SnapshotPartDone => self.snapshot_part_done(),
+            JournalEvent::SnapshotDone => self.snapshot_done(),
+            JournalEvent::SnapshotGivenUp => self.snapshot_given_up(),
+        }
+    }
+
+    fn durable(&mut self, upto: Lsn) {
+        self.journal.done = self.journal.done.max(upto);
+        while self.journal.entries.front().is_some_and(|entry| entry.last <= upto) {
+            let Some(entry) = self.journal.entries.pop_front() else { break };
+            match entry.pending {
+                Pending::Own(own) => {
+                    self.journal.forget_own(&own);
+                    self.apply_own(*own);
+                }
+                Pending::Run(run) => self.apply_run(run),
+                Pending::PulledAll { from, serves } => self.pulled_all(from, serves),
+                Pending::Applied(vector) => self.stability.durable.join(&vector),
+            }
+        }
+        self.snapshot_may_go_on();
+    }
+
+    /// The disk is full: what found no room was never applied, and what depended on it is dropped.
+    fn refused(&mut self, first: Lsn, last: Lsn) {
+        for entry in std::mem::take(&mut self.journal.entries) {
+            if entry.last < first || entry.first > last {
+                self.journal.entries.push_back(entry);
+                continue;
+            }
+            self.drop_pending(entry.pending, Refusal::DiskFull);
+        }
+        self.journal.done = self.journal.done.max(last);
+        self.snapshot_may_go_on();
+    }
+
+    fn drop_pending(&mut self, pending: Pending, refusal: Refusal) {
+        match pending {
+            Pending::Own(own) => {
+                self.journal.forget_own(&own);
+                self.answer(own.origin, Err(refusal));
+            }
+            Pending::Run(run) => self.journal.received = without(&self.journal.received, run.actor),
+            Pending::PulledAll { .. } => {}
+            Pending::Applied(_) => self.journal.marked = VersionVector::default(),
+        }
+    }
+
+    /// The actor is finished: it never writes again, its promises go on once it is durable that what is in doubt does not count.
+    fn fsync_failed(&mut self, durable: Lsn) {
+        self.durable(durable);
+        self.journal.in_doubt = self.journal.first_own_hlc();
+        self.journal.failed = true;
+        self.lease.finished_at = Some(self.applied.get(self.actor));
+        for entry in std::mem::take(&mut self.journal.entries) {
+            self.drop_pending(entry.pending, Refusal::OutcomeUnknown);
+        }
+        self.stop_writing(WhyNoWrites::FsyncFailed);
+        self.write_marks();
+    }
+
+    fn apply_run(&mut self, run: Received) {
+        let applied = self.applied.get(run.actor);
+        if run.start > applied && !planted(Mutant::GapAccepted) {
+            self.journal.received = without(&self.journal.received, run.actor);
+            return;
+        }
+        for write in &run.writes {
+            if write.dot.hlc > applied || planted(Mutant::ReapplyBelowVector) {
+                self.apply(write.clone());
+            }
+        }
+        if self.applied.raise(run.actor, run.upto) {
+            self.progressed = true;
+            self.observe(|| Event::Promised { actor: run.actor, upto: run.upto });
+        }
+        if run.acknowledge {
+            self.acknowledge(run.from);
+        }
+    }
+
+    /// Makes a durable record readable.
+    pub(super) fn apply(&mut self, write: Arc<Write>) {
+        self.clock.observe(write.dot.hlc);
+        self.tail.insert(write.clone());
+        self.operations.remember_write(&write);
+        let winner = match self.table.apply(&write) {
+            Applied::New(order) => order,
+            Applied::Known => return,
+        };
+        self.digest.applied(write.dot);
+        self.counters.applied += 1;
+        self.now_busy();
+        self.observe(|| Event::Applied { write, winner });
+    }
+
+    fn apply_own(&mut self, own: OwnWrite) {
+        self.apply(own.write.clone());
+        self.applied.raise(self.actor, own.write.dot.hlc);
+        self.progressed = true;
+        self.counters.writes += 1;
+        self.written(own);
+    }
+}
+
+fn without(vector: &VersionVector, actor: ActorId) -> VersionVector {
+    vector.iter().filter(|(named, _)| *named != actor).collect()
+}

@@ -1,0 +1,140 @@
+//! Pulls: a replica asks for what it lacks, by its vector, from the origin or from any peer that has it.
+//!
+//! On demand, when a request waits: then the actor asked also raises its promise to what is needed. In the background, so that
+//! records of an actor that is gone spread from whoever has them. And after a lost disk, for the node's own records too.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use rand_chacha::rand_core::Rng;
+
+use super::{Node, journal::Received, transfer::Purpose};
+use crate::{
+    clock::Hlc,
+    id::{ActorId, NodeId},
+    message::{Message, Pull, PullAnswer, Run},
+    store::Write,
+};
+
+/// The most records of one answer.
+const PULL_RECORDS: usize = 2_000;
+/// A pull that stays unanswered for this long may be repeated.
+const PULL_PATIENCE_US: u64 = 150_000;
+/// Between pulls in the background.
+const BACKGROUND_US: u64 = 250_000;
+
+/// Pulls on their way.
+#[derive(Debug, Default)]
+pub(super) struct Pulls {
+    /// Per peer: until when to wait for its answer, and what was needed.
+    asked: BTreeMap<NodeId, (u64, Hlc)>,
+    background_us: u64,
+}
+
+impl Pulls {
+    pub fn forget(&mut self, node: NodeId) {
+        self.asked.remove(&node);
+    }
+}
+
+impl Node {
+    /// Asks for what waiting requests lack: the actors themselves, and other peers for actors that cannot be asked.
+    pub(super) fn pull_lacking(&mut self, lacking: &[(ActorId, Hlc)]) {
+        for (actor, need) in lacking {
+            let origin = self.plan.config.by_actor(*actor).map(|member| member.node);
+            let peers = self.repairable_peers();
+            match origin.filter(|node| peers.contains(node)) {
+                Some(node) => self.pull_from(node, *need),
+                None => peers.into_iter().for_each(|node| self.pull_from(node, Hlc::ZERO)),
+            }
+        }
+    }
+
+    /// Asks one peer for all that it has and this node lacks.
+    pub(super) fn pull_from(&mut self, node: NodeId, need: Hlc) {
+        let now_us = self.now.monotonic_us;
+        if !self.view.repairs(node, now_us) {
+            return;
+        }
+        if self.pulls.asked.get(&node).is_some_and(|(until_us, asked)| now_us < *until_us && need <= *asked) {
+            return;
+        }
+        self.pulls.asked.insert(node, (now_us + PULL_PATIENCE_US, need));
+        self.counters.pulls += 1;
+        let own = !self.standing.promises();
+        self.send(node, Message::Pull(Pull { vector: self.applied.clone(), need, own }));
+    }
+
+    pub(super) fn keep_pulling(&mut self) {
+        if self.standing.is_founding() || self.now.monotonic_us < self.pulls.background_us {
+            return;
+        }
+        self.pulls.background_us = self.now.monotonic_us + BACKGROUND_US;
+        let peers = self.repairable_peers();
+        if self.standing.promises() && self.standing.caught_up() {
+            let lot = self.random.next_u32() as usize;
+            if let Some(node) = lot.checked_rem(peers.len()).map(|lot| peers[lot]) {
+                self.pull_from(node, Hlc::ZERO);
+            }
+        } else {
+            peers.into_iter().for_each(|node| self.pull_from(node, Hlc::ZERO));
+        }
+    }
+
+    pub(super) fn answer_pull(&mut self, from: NodeId, pull: Pull) {
+        let Some(asker) = self.actor_of(from).filter(|_| self.links.contains_key(&from)) else { return };
+        if self.standing.is_founding() {
+            return;
+        }
+        let actors: Vec<ActorId> = self.plan.config.replicas(self.shard).map(|member| member.actor).collect();
+        let mut answer = PullAnswer { runs: Vec::new(), cut: false, more: false, serves: self.standing.serves() };
+        let mut room = PULL_RECORDS;
+        for actor in actors.into_iter().filter(|actor| *actor != asker || pull.own) {
+            let upto = if actor == self.actor { self.own_promise(pull.need) } else { self.applied.get(actor) };
+            let start = pull.vector.get(actor);
+            if upto <= start {
+                continue;
+            }
+            if !self.tail.reaches(actor, start) {
+                answer.cut = true;
+                continue;
+            }
+            let writes: Vec<_> = self.tail.range(actor, start, upto).take(room + 1).cloned().collect();
+            answer.runs.push(self.run_within(actor, (start, upto), writes, &mut room));
+            answer.more |= answer.runs.last().is_some_and(|run| run.upto < upto);
+        }
+        self.send(from, Message::PullAnswer(answer));
+    }
+
+    /// A run that fits: one that is cut short promises no more than its last record.
+    fn run_within(&self, actor: ActorId, span: (Hlc, Hlc), mut writes: Vec<Arc<Write>>, room: &mut usize) -> Run {
+        let (start, upto) = span;
+        let upto = if writes.len() > *room {
+            writes.truncate(*room);
+            writes.last().map_or(start, |write| write.dot.hlc)
+        } else {
+            upto
+        };
+        *room -= writes.len();
+        Run { actor, start, writes, upto }
+    }
+
+    pub(super) fn receive_pulled(&mut self, from: NodeId, answer: PullAnswer) {
+        if !self.links.contains_key(&from) {
+            return;
+        }
+        self.pulls.forget(from);
+        for Run { actor, start, writes, upto } in answer.runs {
+            if actor == self.actor && self.standing.promises() {
+                continue;
+            }
+            self.log_run(Received { actor, start, writes, upto, from, acknowledge: false });
+        }
+        if answer.cut {
+            self.begin_transfer(from, Purpose::CatchUp);
+        } else if answer.more {
+            self.pull_from(from, Hlc::ZERO);
+        } else {
+            self.log_pulled_all(from, answer.serves);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Pushes: a node's own records, in order, to every peer of its shard, and the promise that follows them.
+//!
+//! One push is in flight per peer: a write leaves at once when the link is idle, and batches form while one is in flight. A push
+//! names where it starts, and is refused when the receiver lacks something before that: hlcs have gaps, so a lost frame must not
+//! look like silence. The promise is part of the same message as the records, so it can never overtake them.
+
+use super::{Node, journal::Received};
+use crate::{
+    clock::Hlc,
+    id::NodeId,
+    message::{Message, Push},
+    mutant::{Mutant, planted},
+};
+
+/// The most records of one push.
+const PUSH_RECORDS: usize = 512;
+/// A push is sent again when it stays unacknowledged for this long, or for four round trips.
+const RESEND_US: u64 = 200_000;
+
+#[derive(Debug)]
+struct InFlight {
+    sent_us: u64,
+    resend_us: u64,
+}
+
+/// What is known of a shard peer's copy of this node's records.
+#[derive(Debug, Default)]
+pub(super) struct Link {
+    /// Up to where the peer holds them durably; unknown until it has said so.
+    acknowledged: Option<Hlc>,
+    in_flight: Option<InFlight>,
+    /// What the last push promised.
+    promised: Hlc,
+    last_sent_us: u64,
+    round_trip_us: u64,
+}
+
+impl Link {
+    /// Whether the peer has said that it holds a record.
+    pub fn holds(&self, hlc: Hlc) -> bool {
+        self.acknowledged.is_some_and(|acknowledged| acknowledged >= hlc)
+    }
+}
+
+impl Node {
+    /// Pushes to every peer that has something to get and no push in flight.
+    pub(super) fn push_all(&mut self) {
+        for node in self.repairable_peers() {
+            let own_last = self.tail.last(self.actor);
+            let link = &self.links[&node];
+            if link.in_flight.is_none() && link.acknowledged.is_some_and(|acknowledged| acknowledged < own_last) {
+                self.push_to(node);
+            }
+        }
+    }
+
+    /// Sends again what stays unacknowledged, and promises where nothing was sent for an interval.
+    pub(super) fn keep_links(&mut self) {
+        let now_us = self.now.monotonic_us;
+        let interval_us = self.interval_us();
+        for node in self.repairable_peers() {
+            let Some(link) = self.links.get_mut(&node) else { continue };
+            if link.in_flight.as_ref().is_some_and(|push| push.resend_us <= now_us) {
+                link.in_flight = None;
+            }
+            if link.in_flight.is_none() && now_us >= link.last_sent_us + interval_us {
+                self.push_to(node);
+            }
+        }
+    }
+
+    fn push_to(&mut self, node: NodeId) {
+        let own_last = self.applied.get(self.actor);
+        let start = self.links[&node].acknowledged.unwrap_or(own_last);
+        let mut promise = self.own_promise(Hlc::ZERO);
+        let mut writes = Vec::new();
+        if planted(Mutant::PromiseAheadOfData) && self.links[&node].promised < own_last {
+            promise = self.clock.read(self.now.wall_ms);
+        } else if self.tail.reaches(self.actor, start) {
+            writes.extend(self.tail.range(self.actor, start, own_last).take(PUSH_RECORDS).cloned());
+            if writes.len() == PUSH_RECORDS {
+                promise = writes[PUSH_RECORDS - 1].dot.hlc;
+            }
+        }
+        let start = if self.tail.reaches(self.actor, start) { start } else { own_last };
+        let now_us = self.now.monotonic_us;
+        if let Some(link) = self.links.get_mut(&node) {
+            let wait_us = RESEND_US.max(4 * link.round_trip_us);
+            link.in_flight = Some(InFlight { sent_us: now_us, resend_us: now_us + wait_us });
+            link.last_sent_us = now_us;
+            link.promised = promise;
+        }
+        self.send(node, Message::Push(Push { start, writes, promise: promise.max(start) }));
+    }
+
+    pub(super) fn receive_push(&mut self, from: NodeId, push: Push) {
+        let Some(actor) = self.actor_of(from).filter(|_| self.links.contains_key(&from)) else { return };
+        if push.promise <= self.applied.get(actor) && push.start <= self.applied.get(actor) {
+            return self.acknowledge(from);
+        }
+        let run = Received { actor, start: push.start, writes: push.writes, upto: push.promise, from, acknowledge: true };
+        if !self.log_run(run) {
+            self.acknowledge(from);
+            self.pull_from(from, Hlc::ZERO);
+        }
+    }
+
+    /// Tells a peer how far its records are durable here.
+    pub(super) fn acknowledge(&mut self, node: NodeId) {
+        let Some(actor) = self.actor_of(node) else { return };
+        if self.journal.failed {
+            return;
+        }
+        let applied = self.applied.get(actor);
+        self.send(node, Message::PushAck { applied });
+    }
+
+    pub(super) fn receive_ack(&mut self, from: NodeId, applied: Hlc) {
+        let now_us = self.now.monotonic_us;
+        let Some(link) = self.links.get_mut(&from) else { return };
+        if let Some(push) = link.in_flight.take() {
+            let round_trip_us = now_us.saturating_sub(push.sent_us);
+            link.round_trip_us = (7 * link.round_trip_us + round_trip_us) / 8;
+        }
+        link.acknowledged = Some(applied);
+        self.replicated(from, applied);
+    }
+
+    /// A push certainly never left: the next interval tries again.
+    pub(super) fn push_not_sent(&mut self, to: NodeId) {
+        if let Some(link) = self.links.get_mut(&to) {
+            link.in_flight = None;
+        }
+    }
+
+    /// Forgets what was in flight, and what a peer's former process held.
+    pub(super) fn reset_link(&mut self, node: NodeId) {
+        if let Some(link) = self.links.get_mut(&node) {
+            link.in_flight = None;
+            link.acknowledged = None;
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Whole slots from a peer, where its log no longer reaches back to what this replica lacks.
+//!
+//! The parts are taken one after the other while the peer goes on, so each has a vector of its own. What is known for certain at
+//! the end is the vector of the first part: every later part has at least that much. The rest follows by pulls from there.
+//! A part is installed with authority: see [`Table::install`](crate::store::Table::install).
+//!
+//! What was installed is not in this node's log, so it counts as applied only once a snapshot of it is on this node's own disk.
+
+use super::{Event, Node};
+use crate::{
+    clock::VersionVector,
+    id::{NodeId, Slot},
+    message::{Message, SnapshotPart},
+    placement::SLOTS,
+};
+
+/// Estimated bytes of one part.
+const PART_BYTES: u64 = 1 << 20;
+/// A part that does not come for this long is asked for again; after the second time the transfer is given up.
+const PART_PATIENCE_US: u64 = 1_000_000;
+
+/// What slots are taken over for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The log no longer reaches back: all slots.
+    CatchUp,
+    /// A range of slots differs from what two peers agree on.
+    Repair(u16),
+}
+
+/// A transfer under way.
+#[derive(Debug)]
+pub(super) struct Transfer {
+    purpose: Purpose,
+    peer: NodeId,
+    next: Slot,
+    until: u16,
+    /// The first part's vector.
+    base: Option<VersionVector>,
+    until_us: u64,
+    asked_again: bool,
+    /// All parts are installed; this node's own snapshot is under way.
+    installed: bool,
+}
+
+impl Node {
+    /// Begins to take over slots from a peer, unless a transfer is under way.
+    pub(super) fn begin_transfer(&mut self, peer: NodeId, purpose: Purpose) {
+        if self.transfer.is_some() {
+            return;
+        }
+        let slots = match purpose {
+            Purpose::CatchUp => 0..SLOTS,
+            Purpose::Repair(range) => super::digest::slots_of(range),
+        };
+        self.transfer = Some(Transfer {
+            purpose,
+            peer,
+            next: Slot(slots.start),
+            until: slots.end,
+            base: None,
+            until_us: 0,
+            asked_again: false,
+            installed: false,
+        });
+        self.ask_for_part();
+    }
+
+    fn ask_for_part(&mut self) {
+        let Some(transfer) = &mut self.transfer else { return };
+        transfer.until_us = self.now.monotonic_us + PART_PATIENCE_US;
+        let (peer, from, until) = (transfer.peer, transfer.next, transfer.until);
+        self.send(peer, Message::SnapshotRequest { from, until });
+    }
+
+    pub(super) fn keep_transferring(&mut self) {
+        let now_us = self.now.monotonic_us;
+        let Some(transfer) = &mut self.transfer else { return };
+        if transfer.installed || now_us < transfer.until_us {
+            return;
+        }
+        if std::mem::replace(&mut transfer.asked_again, true) || !self.view.repairs(transfer.peer, now_us) {
+            self.transfer = None;
+            return;
+        }
+        self.ask_for_part();
+    }
+
+    pub(super) fn answer_snapshot_request(&mut self, from: NodeId, slot: Slot, until: u16) {
+        let end = until.min(SLOTS);
+        if slot.0 >= end || !self.links.contains_key(&from) || !self.standing.serves() {
+            return;
+        }
+        let until = self.table.until(slot, PART_BYTES).min(end);
+        let vector = self.applied.clone();
+        let operations = if until == end { self.operations.all() } else { Vec::new() };
+        let entries = self.table.entries(slot.0..until);
+        self.send(from, Message::SnapshotPart(SnapshotPart { from: slot, until, vector, entries, operations }));
+    }
+
+    pub(super) fn receive_snapshot_part(&mut self, from: NodeId, part: SnapshotPart) {
+        let Some(transfer) = &mut self.transfer else { return };
+        let expected = transfer.peer == from && transfer.next == part.from && !transfer.installed;
+        if !expected || part.until <= part.from.0 || part.until > SLOTS {
+            return;
+        }
+        transfer.base.get_or_insert_with(|| part.vector.clone());
+        transfer.next = Slot(part.until);
+        transfer.asked_again = false;
+        let last = part.until >= transfer.until;
+        transfer.installed = last;
+        self.clock.observe(part.vector.iter().map(|(_, hlc)| hlc).max().unwrap_or_default());
+        for (key, versions) in self.table.install(part.from.0..part.until, &part.vector, &part.entries) {
+            for version in &versions {
+                self.clock.observe(version.dot.hlc);
+            }
+            self.observe(|| Event::Installed { key, versions });
+        }
+        for remembered in part.operations {
+            self.operations.remember(remembered);
+        }
+        if last {
+            self.counters.snapshots_installed += 1;
+            self.snapshot_due();
+        } else {
+            self.ask_for_part();
+        }
+    }
+
+    /// This node's own snapshot is on its disk: what was taken over before it counts as applied.
+    pub(super) fn transfer_durable(&mut self) {
+        let Some(transfer) = self.transfer.take_if(|transfer| transfer.installed) else { return };
+        match transfer.purpose {
+            Purpose::CatchUp => self.raise_to(&transfer.base.unwrap_or_default()),
+            Purpose::Repair(range) => self.digest.repaired(range),
+        }
+        self.progressed = true;
+        self.write_marks();
+        self.pull_from(transfer.peer, crate::clock::Hlc::ZERO);
+    }
+
+    fn raise_to(&mut self, base: &VersionVector) {
+        for (actor, hlc) in base.iter() {
+            let own = actor == self.actor && self.standing.promises();
+            if !own && hlc > self.applied.get(actor) {
+                self.tail.cut(actor, hlc);
+                self.applied.raise(actor, hlc);
+                self.digest.raise(actor, hlc);
+                self.observe(|| Event::Promised { actor, upto: hlc });
+            }
+        }
+    }
+
+    pub(super) fn has_installed(&self) -> bool {
+        self.transfer.as_ref().is_some_and(|transfer| transfer.installed)
+    }
+}

@@ -1,0 +1,226 @@
+//! Who this node believes up. Needs no majority, heals by itself, and decides nothing about placement.
+//!
+//! Two beliefs of different speed. A node is *down*, and out of the view, when its heartbeat has not risen for `down_after_ms`,
+//! whoever passed it on; that is longer than a pause that keeps its place. A node is *suspected*, and avoided, much sooner: when
+//! the gap since it was last heard of is out of line with the gaps before, in the manner of the phi accrual detector (Hayashibara,
+//! Défago, Yared, Katayama, SRDS 2004), here with a bound of mean plus six deviations. Nobody waits for a suspected node.
+//!
+//! A node that was itself paused must not blame the others for the silence: a gap between its own ticks is not counted.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    id::{Incarnation, NodeId},
+    message::Heartbeat,
+};
+
+/// A gap between two ticks of this node above which it counts as having been paused.
+const OWN_PAUSE_US: u64 = 300_000;
+/// How much a new gap counts in the mean and the deviation.
+const GAP_WEIGHT: f64 = 0.05;
+/// A silence of mean plus this many deviations is suspect.
+const DEVIATIONS: f64 = 6.0;
+/// How many past incarnations of a node are remembered, to drop what still arrives from them.
+const PAST_INCARNATIONS: usize = 8;
+
+/// What is known of another node.
+#[derive(Debug, Default)]
+pub(super) struct Peer {
+    pub heartbeat: Heartbeat,
+    incarnation: Option<Incarnation>,
+    past: Vec<Incarnation>,
+    /// Judged by what comes straight from it, not by what others pass on: peers of the shard, and all in a small cluster.
+    close: bool,
+    /// When a message last came straight from it.
+    heard_us: Option<u64>,
+    /// When its heartbeat last rose, whoever passed it on.
+    alive_us: Option<u64>,
+    mean_gap_us: f64,
+    deviation_us: f64,
+    pub up: bool,
+    pub suspected: bool,
+    /// Until when it gets no repair.
+    holdoff_until_us: u64,
+    /// Its wall clock minus this node's, in milliseconds, when last heard.
+    pub clock_ahead_ms: i64,
+}
+
+/// What changed in the view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    Suspected(NodeId),
+    Trusted(NodeId),
+    Down(NodeId),
+    Up(NodeId),
+}
+
+/// Whether a message is from a node's present process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sender {
+    /// The process that was known.
+    Known,
+    /// A process that was not known: the node was restarted.
+    Fresh,
+    /// A process that is gone.
+    Gone,
+}
+
+/// This node's belief about all others.
+#[derive(Debug)]
+pub(super) struct View {
+    peers: BTreeMap<NodeId, Peer>,
+    suspect_after_us: u64,
+    down_after_us: u64,
+    holdoff_us: u64,
+    last_tick_us: Option<u64>,
+}
+
+impl View {
+    /// Nobody is up or trusted until heard of. `others` says of each node whether it is close.
+    pub fn new(others: impl Iterator<Item = (NodeId, bool)>, settings: &super::Settings) -> Self {
+        let unheard = |close| Peer { close, suspected: true, ..Peer::default() };
+        Self {
+            peers: others.map(|(node, close)| (node, unheard(close))).collect(),
+            suspect_after_us: settings.suspect_after_ms * 1_000,
+            down_after_us: settings.down_after_ms * 1_000,
+            holdoff_us: settings.repair_holdoff_ms * 1_000,
+            last_tick_us: None,
+        }
+    }
+
+    pub fn peers(&self) -> impl Iterator<Item = (NodeId, &Peer)> + '_ {
+        self.peers.iter().map(|(node, peer)| (*node, peer))
+    }
+
+    pub fn get(&self, node: NodeId) -> Option<&Peer> {
+        self.peers.get(&node)
+    }
+
+    /// Whether it is heard from: requests may be passed to it.
+    pub fn trusts(&self, node: NodeId) -> bool {
+        self.peers.get(&node).is_some_and(|peer| !peer.suspected)
+    }
+
+    /// Whether it gets and gives records: it is heard from, and was for long enough after a heal.
+    pub fn repairs(&self, node: NodeId, now_us: u64) -> bool {
+        self.peers.get(&node).is_some_and(|peer| !peer.suspected && now_us >= peer.holdoff_until_us)
+    }
+
+    /// Whether a peer is within its holdoff after a heal.
+    pub fn holds_off(&self, node: NodeId, now_us: u64) -> bool {
+        self.peers.get(&node).is_some_and(|peer| now_us < peer.holdoff_until_us)
+    }
+
+    /// Judges a message's incarnation.
+    pub fn sender(&mut self, node: NodeId, incarnation: Incarnation) -> Sender {
+        let Some(peer) = self.peers.get_mut(&node) else { return Sender::Gone };
+        if peer.incarnation == Some(incarnation) {
+            return Sender::Known;
+        }
+        if peer.past.contains(&incarnation) {
+            return Sender::Gone;
+        }
+        if let Some(old) = peer.incarnation.replace(incarnation) {
+            peer.past.insert(0, old);
+            peer.past.truncate(PAST_INCARNATIONS);
+        }
+        peer.heard_us = None;
+        peer.holdoff_until_us = 0;
+        Sender::Fresh
+    }
+
+    /// A message came straight from this node.
+    pub fn heard(&mut self, node: NodeId, now_us: u64) -> Vec<Change> {
+        let holdoff_us = self.holdoff_us;
+        let Some(peer) = self.peers.get_mut(&node) else { return Vec::new() };
+        let mut changes = peer.sign_of_life(node, now_us);
+        let last_us = peer.heard_us.replace(now_us);
+        match last_us {
+            Some(_) if peer.suspected => peer.holdoff_until_us = now_us + holdoff_us,
+            Some(last_us) => peer.learn_gap(now_us - last_us.min(now_us)),
+            None => {}
+        }
+        if std::mem::take(&mut peer.suspected) {
+            changes.push(Change::Trusted(node));
+        }
+        changes
+    }
+
+    /// A heartbeat came by gossip.
+    pub fn beat(&mut self, node: NodeId, heartbeat: Heartbeat, now_us: u64) -> Vec<Change> {
+        let Some(peer) = self.peers.get_mut(&node).filter(|peer| peer.heartbeat.beat < heartbeat.beat) else {
+            return Vec::new();
+        };
+        peer.heartbeat = heartbeat;
+        let mut changes = peer.sign_of_life(node, now_us);
+        if !peer.close && std::mem::take(&mut peer.suspected) {
+            changes.push(Change::Trusted(node));
+        }
+        changes
+    }
+
+    /// A request to the node went unanswered: avoid it until it is heard.
+    pub fn unanswered(&mut self, node: NodeId) -> Vec<Change> {
+        match self.peers.get_mut(&node) {
+            Some(peer) if !peer.suspected => {
+                peer.suspected = true;
+                vec![Change::Suspected(node)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Sets how far a node's wall clock is ahead of this node's.
+    pub fn clock_of(&mut self, node: NodeId, ahead_ms: i64) {
+        if let Some(peer) = self.peers.get_mut(&node) {
+            peer.clock_ahead_ms = ahead_ms;
+        }
+    }
+
+    /// Time has passed: who has been silent for too long?
+    pub fn tick(&mut self, now_us: u64) -> Vec<Change> {
+        let since_us = now_us - self.last_tick_us.replace(now_us).unwrap_or(now_us).min(now_us);
+        let mut changes = Vec::new();
+        for (node, peer) in &mut self.peers {
+            if since_us > OWN_PAUSE_US {
+                peer.excuse(since_us);
+            }
+            let silent_us = now_us.saturating_sub(peer.alive_us.unwrap_or_default());
+            let unheard_us = if peer.close { now_us.saturating_sub(peer.heard_us.unwrap_or_default()) } else { silent_us };
+            if !peer.suspected && unheard_us > peer.limit_us(self.suspect_after_us) {
+                peer.suspected = true;
+                changes.push(Change::Suspected(*node));
+            }
+            if peer.up && silent_us > self.down_after_us {
+                peer.up = false;
+                changes.push(Change::Down(*node));
+            }
+        }
+        changes
+    }
+}
+
+impl Peer {
+    fn sign_of_life(&mut self, node: NodeId, now_us: u64) -> Vec<Change> {
+        self.alive_us = Some(now_us);
+        if std::mem::replace(&mut self.up, true) { Vec::new() } else { vec![Change::Up(node)] }
+    }
+
+    fn learn_gap(&mut self, gap_us: u64) {
+        let error_us = gap_us as f64 - self.mean_gap_us;
+        self.mean_gap_us += GAP_WEIGHT * error_us;
+        self.deviation_us += GAP_WEIGHT * (error_us.abs() - self.deviation_us);
+    }
+
+    /// The silence that is out of line, between the given bound and four times that.
+    fn limit_us(&self, least_us: u64) -> u64 {
+        let limit_us = self.mean_gap_us + DEVIATIONS * self.deviation_us;
+        (limit_us as u64).clamp(least_us, 4 * least_us)
+    }
+
+    fn excuse(&mut self, pause_us: u64) {
+        for seen_us in [&mut self.heard_us, &mut self.alive_us].into_iter().flatten() {
+            *seen_us += pause_us;
+        }
+    }
+}

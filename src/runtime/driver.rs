@@ -1,0 +1,225 @@
+//! The one driver: feeds a node with what happens and does what it wants done. The only place with a `select!`.
+
+use std::{collections::BTreeMap, future::Future, sync::Arc};
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    Call, Env, Handle, Incoming, Sent,
+    journal::{self, JournalError, JournalOptions},
+};
+use crate::{
+    id::{Incarnation, NodeId, RequestId},
+    message::Envelope,
+    node::{Effect, Input, JournalCommand, JournalEvent, Node, NodePlan, Reply, Settings},
+    placement::Config,
+    store::Recovered,
+};
+
+/// How many calls and journal events are taken at once before their effects are done.
+const BATCH: usize = 256;
+/// How long a stopping node waits for what is on its way to the disk.
+const STOP_PATIENCE_US: u64 = 5_000_000;
+/// How many calls may wait for the driver; more are refused as overload.
+const CALLS_BOUND: usize = 4_096;
+
+/// What a node is started with.
+#[derive(Debug, Clone)]
+pub struct StartPlan {
+    /// The placement.
+    pub config: Arc<Config>,
+    /// Which of its nodes this is.
+    pub me: NodeId,
+    /// What an operator set about the protocol.
+    pub settings: Settings,
+    /// What an operator set about the disk.
+    pub journal: JournalOptions,
+    /// Whether the world listens to [`Env::observe`].
+    pub observed: bool,
+}
+
+/// Recovers what is on the disk and starts the node. The handle is ready at once; the node may still have to catch up.
+///
+/// # Errors
+/// The data folder cannot be read, belongs to another node or cluster, or is in use.
+pub async fn start<E: Env>(env: E, plan: StartPlan) -> Result<Handle, JournalError> {
+    let (commands, commands_out) = mpsc::unbounded_channel();
+    let (events_in, events) = mpsc::unbounded_channel();
+    let (recovered_in, recovered) = oneshot::channel();
+    env.spawn_disk(run_journal(env.clone(), plan.journal.clone(), recovered_in, commands_out, events_in));
+    let recovered = recovered.await.unwrap_or(Err(JournalError::Gone))?;
+    let (handle, calls) = Handle::new(plan.config.clone(), CALLS_BOUND);
+    let incarnation = Incarnation(env.random());
+    let node_plan = NodePlan {
+        config: plan.config,
+        me: plan.me,
+        settings: plan.settings,
+        incarnation,
+        seed: env.random(),
+        observed: plan.observed,
+    };
+    let node = Node::new(node_plan, env.now(), recovered);
+    let driver = Driver { env: env.clone(), node, incarnation, commands, replies: BTreeMap::new(), next_request: 0, stopping: None };
+    env.spawn(driver.run(calls, events));
+    Ok(handle)
+}
+
+/// Recovery and journal in one task, since their disk calls may block its thread.
+async fn run_journal<E: Env>(
+    env: E,
+    options: JournalOptions,
+    recovered: oneshot::Sender<Result<Recovered, JournalError>>,
+    commands: mpsc::UnboundedReceiver<JournalCommand>,
+    events: mpsc::UnboundedSender<JournalEvent>,
+) {
+    match journal::open(env.disk(), &options).await {
+        Ok((journal, found)) => {
+            if recovered.send(Ok(found)).is_ok() {
+                journal.run(env, commands, events).await;
+            }
+        }
+        Err(error) => {
+            let _ = recovered.send(Err(error));
+        }
+    }
+}
+
+struct Driver<E: Env> {
+    env: E,
+    node: Node,
+    incarnation: Incarnation,
+    commands: mpsc::UnboundedSender<JournalCommand>,
+    replies: BTreeMap<RequestId, oneshot::Sender<Reply>>,
+    next_request: u64,
+    stopping: Option<Stopping>,
+}
+
+struct Stopping {
+    reply: oneshot::Sender<()>,
+    until_us: u64,
+}
+
+impl<E: Env> Driver<E> {
+    async fn run(mut self, mut calls: mpsc::Receiver<Call>, mut events: mpsc::UnboundedReceiver<JournalEvent>) {
+        self.do_effects();
+        loop {
+            tokio::select! {
+                biased;
+                event = events.recv() => match event {
+                    Some(event) => self.input(Input::Journal(event)),
+                    // Without its journal a node can promise nothing.
+                    None => return,
+                },
+                incoming = self.env.receive() => self.incoming(incoming),
+                call = calls.recv() => match call {
+                    Some(call) => self.call(call),
+                    None => return,
+                },
+                () = self.env.sleep_until(self.node.deadline_us()) => {}
+            }
+            for _ in 0..BATCH {
+                let Ok(event) = events.try_recv() else { break };
+                self.input(Input::Journal(event));
+            }
+            for _ in 0..BATCH {
+                let Ok(call) = calls.try_recv() else { break };
+                self.call(call);
+            }
+            if self.env.now().monotonic_us >= self.node.deadline_us() {
+                self.input(Input::Tick);
+            }
+            self.do_effects();
+            if self.may_stop() {
+                return self.end(events).await;
+            }
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        self.node.handle(self.env.now(), input);
+    }
+
+    fn incoming(&mut self, incoming: Incoming) {
+        match incoming {
+            Incoming::Frame { from, bytes } => {
+                // Its checksum was right: what cannot be read is of a build that this one does not know.
+                if let Ok(envelope) = postcard::from_bytes(&bytes) {
+                    self.input(Input::Message { from, envelope });
+                }
+            }
+            Incoming::LinkDown(node) => self.input(Input::LinkDown(node)),
+        }
+    }
+
+    fn call(&mut self, call: Call) {
+        match call {
+            Call::Request { request, reply } => {
+                let id = RequestId(self.next_request);
+                self.next_request += 1;
+                self.replies.insert(id, reply);
+                self.input(Input::Request { id, request });
+            }
+            Call::Status(reply) => {
+                let _ = reply.send(self.node.status());
+            }
+            Call::Stop(reply) => {
+                self.node.stop();
+                self.stopping = Some(Stopping { reply, until_us: self.env.now().monotonic_us + STOP_PATIENCE_US });
+            }
+        }
+    }
+
+    fn do_effects(&mut self) {
+        loop {
+            let effects = self.node.take_effects();
+            if effects.is_empty() {
+                return;
+            }
+            for effect in effects {
+                self.do_effect(effect);
+            }
+        }
+    }
+
+    fn do_effect(&mut self, effect: Effect) {
+        match effect {
+            Effect::Send { to, message } => {
+                let envelope =
+                    Envelope { epoch: self.node.epoch(), incarnation: self.incarnation, message };
+                let Ok(bytes) = postcard::to_allocvec(&envelope) else { return };
+                if self.env.send(to, Bytes::from(bytes)) == Sent::Not {
+                    self.input(Input::NotSent { to, message: envelope.message });
+                }
+            }
+            Effect::Reply { id, reply } => {
+                if let Some(waiting) = self.replies.remove(&id) {
+                    // A client that has gone away needs no answer.
+                    let _ = waiting.send(reply);
+                }
+            }
+            Effect::Journal(command) => {
+                // A journal that is gone is noticed by its events.
+                let _ = self.commands.send(command);
+            }
+            Effect::Observe(event) => self.env.observe(&event),
+        }
+    }
+
+    fn may_stop(&self) -> bool {
+        let out_of_patience = |stopping: &Stopping| self.env.now().monotonic_us >= stopping.until_us;
+        self.stopping.as_ref().is_some_and(|stopping| self.node.is_quiet() || out_of_patience(stopping))
+    }
+
+    /// Lets the journal make everything durable, and says so.
+    fn end(self, mut events: mpsc::UnboundedReceiver<JournalEvent>) -> impl Future<Output = ()> + Send {
+        drop(self.commands);
+        let stopping = self.stopping;
+        async move {
+            while events.recv().await.is_some() {}
+            if let Some(stopping) = stopping {
+                let _ = stopping.reply.send(());
+            }
+        }
+    }
+}
