@@ -1,7 +1,34 @@
 //! HTTP: the course dialect, health and metrics, the accept loop, and a small client. The only room that names axum.
+//!
+//! A request goes through [`router`] (which path), one handler (`kvs`, `view`, `shard`, `health`, `scrape`: legal or not, and what
+//! to ask) and the node's [`Handle`](crate::runtime::Handle). The router reads no clock, sets no timer and starts no task: what it needs of time comes in
+//! with [`App::clock`], what bounds a connection in time is in the accept loop. So the same router runs in simulation.
 
+mod address;
+mod app;
+mod body;
 mod client;
+mod error;
+mod health;
+mod json;
 mod key;
+mod kvs;
+mod metrics;
+mod observe;
+mod route;
+mod router;
+mod scrape;
+mod shard;
+mod view;
+mod write_headers;
 
+pub use address::AddressError;
+pub use app::{App, Clock, Limits, MoreMetrics};
+pub use body::BodyTimedOut;
 pub use client::{Client, ClientError, Outgoing};
+pub use error::HttpError;
+pub use json::{JsonError, MAX_DEPTH};
 pub use key::{KEY_PREFIX, KeyError, decode_key, key_path};
+pub use metrics::HttpMetrics;
+pub use route::Route;
+pub use router::router;

@@ -1,0 +1,207 @@
+//! Everything that a client can be told went wrong, with its status code and its text. All of it is JSON.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use thiserror::Error;
+
+use super::{address::AddressError, json::JsonError, key::KeyError};
+use crate::{
+    clock::TokenError,
+    error::{NoSuchShard, Refusal},
+};
+
+/// Why a request was not answered as asked. Only [`Refusal::OutcomeUnknown`] leaves open whether a write took effect.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum HttpError {
+    /// Nothing is served under this path.
+    #[error("No such path")]
+    NoSuchPath,
+    /// The path does not take this method.
+    #[error("Method not allowed")]
+    MethodNotAllowed,
+    /// The path names no key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// More bytes than any legal request has.
+    #[error("Body is larger than {limit_bytes} bytes")]
+    BodyTooLarge {
+        /// The most that is read.
+        limit_bytes: usize,
+    },
+    /// A value above the setting.
+    #[error("Value is larger than {limit_bytes} bytes")]
+    ValueTooLarge {
+        /// The setting.
+        limit_bytes: usize,
+    },
+    /// The client took too long to send its body.
+    #[error("Body did not arrive in time")]
+    BodyTimedOut,
+    /// The body's framing is broken, or the connection.
+    #[error("Body could not be read")]
+    BodyBroken,
+    /// The body is not the JSON object that is expected.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// A put without a value.
+    #[error("PUT request does not specify a value")]
+    NoValue,
+    /// Causal metadata of a JSON type that it never has.
+    #[error("causal-metadata must be a string")]
+    MetadataType,
+    /// Causal metadata that this cluster did not issue.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// An idempotency key that is empty, too long, or given twice.
+    #[error("Idempotency-Key must be given once and have 1 to 255 bytes")]
+    IdempotencyKey,
+    /// A write concern that is no number, or given twice.
+    #[error("Write-Concern must be given once and be a whole number, at least 1")]
+    WriteConcern,
+    /// A missing or malformed `socket-address`.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// A missing or impossible `shard-count`.
+    #[error("shard-count must be a whole number, at least 1")]
+    ShardCount,
+    /// A shard would have a single live copy.
+    #[error("Not enough nodes to provide fault tolerance with requested shard count")]
+    NotEnoughNodes,
+    /// Deleting a node that the config does not have.
+    #[error("View has no such replica")]
+    NoSuchReplica,
+    /// A path with a shard ID that names no shard.
+    #[error("No such shard")]
+    NoSuchShard,
+    /// A node that is not in the view.
+    #[error("No such node in the view")]
+    NoSuchNode,
+    /// A legal request for another config.
+    #[error("Membership changes are not available in this version")]
+    MembershipIsFixed,
+    /// The node lost its disk and has not caught up.
+    #[error("Node has not caught up")]
+    NotReady,
+    /// The node refused.
+    #[error("{}", refusal_text(*.0))]
+    Refused(#[from] Refusal),
+}
+
+/// Why a request that was legal was not done; goes with the answer, for the metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cause(pub &'static str);
+
+impl HttpError {
+    /// The status code that goes with it.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::NoSuchPath | Self::NoSuchReplica | Self::NoSuchShard | Self::NoSuchNode => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BodyTooLarge { .. } | Self::ValueTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTimedOut => StatusCode::REQUEST_TIMEOUT,
+            Self::MembershipIsFixed | Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Refused(refusal) => refusal_status(*refusal),
+            Self::Key(_)
+            | Self::BodyBroken
+            | Self::Json(_)
+            | Self::NoValue
+            | Self::MetadataType
+            | Self::Token(_)
+            | Self::IdempotencyKey
+            | Self::WriteConcern
+            | Self::Address(_)
+            | Self::ShardCount
+            | Self::NotEnoughNodes => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    fn cause(&self) -> Option<Cause> {
+        let name = match self {
+            Self::MembershipIsFixed => "membership_is_fixed",
+            Self::NotReady => "not_ready",
+            Self::Refused(refusal) => refusal_name(*refusal),
+            _ => return None,
+        };
+        Some(Cause(name))
+    }
+
+    /// Whether the same request may succeed in a second without anything being done about it.
+    fn passes_soon(&self) -> bool {
+        use Refusal::{NoWriter, Overloaded, Starting, Stopping};
+        matches!(self, Self::NotReady | Self::Refused(Starting | NoWriter | Overloaded | Stopping))
+    }
+}
+
+impl From<NoSuchShard> for HttpError {
+    fn from(_: NoSuchShard) -> Self {
+        Self::NoSuchShard
+    }
+}
+
+impl IntoResponse for HttpError {
+    fn into_response(self) -> Response {
+        let body = serde_json::json!({ "error": self.to_string() });
+        let mut response = (self.status(), axum::Json(body)).into_response();
+        if self.passes_soon() {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Some(cause) = self.cause() {
+            response.extensions_mut().insert(cause);
+        }
+        response
+    }
+}
+
+fn refusal_status(refusal: Refusal) -> StatusCode {
+    match refusal {
+        Refusal::NotSatisfied
+        | Refusal::CannotForward
+        | Refusal::Starting
+        | Refusal::NoWriter
+        | Refusal::Overloaded
+        | Refusal::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::OutcomeUnknown => StatusCode::GATEWAY_TIMEOUT,
+        Refusal::DiskFull | Refusal::MemoryFull => StatusCode::INSUFFICIENT_STORAGE,
+        Refusal::OperationReused => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::WriteConcernTooLarge => StatusCode::BAD_REQUEST,
+        Refusal::NoSuchShard => StatusCode::NOT_FOUND,
+    }
+}
+
+/// The texts of the course dialect where it fixes one.
+fn refusal_text(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::NotSatisfied => "Causal dependencies not satisfied; try again later",
+        Refusal::CannotForward => "Cannot forward request",
+        Refusal::OutcomeUnknown => "Outcome unknown",
+        Refusal::DiskFull => "Disk full",
+        Refusal::MemoryFull => "Memory full",
+        Refusal::OperationReused => "Idempotency-Key was used for another request",
+        Refusal::Starting => "Node is starting",
+        Refusal::NoWriter => "No member of the shard takes writes",
+        Refusal::Overloaded => "Too many requests at once",
+        Refusal::WriteConcernTooLarge => "Write-Concern is above the number of the shard's members",
+        Refusal::NoSuchShard => "No such shard",
+        Refusal::Stopping => "Node is stopping",
+    }
+}
+
+/// As a label of a metric.
+fn refusal_name(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::NotSatisfied => "not_satisfied",
+        Refusal::CannotForward => "cannot_forward",
+        Refusal::OutcomeUnknown => "outcome_unknown",
+        Refusal::DiskFull => "disk_full",
+        Refusal::MemoryFull => "memory_full",
+        Refusal::OperationReused => "operation_reused",
+        Refusal::Starting => "starting",
+        Refusal::NoWriter => "no_writer",
+        Refusal::Overloaded => "overloaded",
+        Refusal::WriteConcernTooLarge => "write_concern_too_large",
+        Refusal::NoSuchShard => "no_such_shard",
+        Refusal::Stopping => "stopping",
+    }
+}

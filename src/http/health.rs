@@ -1,0 +1,18 @@
+//! `/livez` and `/readyz`, for whoever restarts processes and whoever sends them load.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use serde_json::{Value, json};
+
+use super::{App, error::HttpError};
+
+/// The process answers: that is all. It must not hang on a busy node, or a slow disk would get the node restarted.
+pub(super) async fn livez() -> Json<Value> {
+    Json(json!({ "status": "alive" }))
+}
+
+/// Whether the node has caught up. A node that is cut off stays ready: it serves what it holds.
+pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Value>, HttpError> {
+    if app.status().await?.serves { Ok(Json(json!({ "status": "ready" }))) } else { Err(HttpError::NotReady) }
+}

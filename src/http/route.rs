@@ -1,0 +1,81 @@
+//! The paths that are served. Also the label by which metrics and logs name a request: it never holds a key.
+
+use std::fmt;
+
+/// One served path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Route {
+    /// One key.
+    Key,
+    /// The key that nobody may have.
+    EmptyKey,
+    /// The view.
+    View,
+    /// All shards.
+    ShardIds,
+    /// The shard of the node.
+    NodeShardId,
+    /// Who holds a shard.
+    ShardMembers,
+    /// How many keys a shard holds.
+    ShardKeyCount,
+    /// Another member for a shard.
+    AddMember,
+    /// Another number of shards.
+    Reshard,
+    /// Whether the process answers.
+    Livez,
+    /// Whether the node has caught up.
+    Readyz,
+    /// Metrics.
+    Metrics,
+    /// Everything else.
+    Unknown,
+}
+
+impl Route {
+    const SERVED: [Self; 12] = [
+        Self::Key,
+        Self::EmptyKey,
+        Self::View,
+        Self::ShardIds,
+        Self::NodeShardId,
+        Self::ShardMembers,
+        Self::ShardKeyCount,
+        Self::AddMember,
+        Self::Reshard,
+        Self::Livez,
+        Self::Readyz,
+        Self::Metrics,
+    ];
+
+    /// As the router writes it. A key's is a catch-all, so that a raw `/` in a key is an illegal key and not an unknown path.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Key => "/kvs/{*key}",
+            Self::EmptyKey => "/kvs/",
+            Self::View => "/view",
+            Self::ShardIds => "/shard/ids",
+            Self::NodeShardId => "/shard/node-shard-id",
+            Self::ShardMembers => "/shard/members/{shard}",
+            Self::ShardKeyCount => "/shard/key-count/{shard}",
+            Self::AddMember => "/shard/add-member/{shard}",
+            Self::Reshard => "/shard/reshard",
+            Self::Livez => "/livez",
+            Self::Readyz => "/readyz",
+            Self::Metrics => "/metrics",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The route that the router matched.
+    pub fn matched(path: Option<&str>) -> Self {
+        Self::SERVED.into_iter().find(|route| path == Some(route.path())).unwrap_or(Self::Unknown)
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.path())
+    }
+}

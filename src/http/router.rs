@@ -1,0 +1,30 @@
+//! Which handler answers which path and method.
+
+use std::sync::Arc;
+
+use axum::{Router, middleware, routing};
+
+use super::{App, error::HttpError, health, kvs, observe, route::Route, scrape, shard, view};
+
+/// The API of one node. Needs no timers and starts no tasks, so that it also runs in simulation.
+pub fn router(app: App) -> Router {
+    let app = Arc::new(app);
+    let key = || routing::get(kvs::get).put(kvs::put).delete(kvs::delete);
+    Router::new()
+        .route(Route::Key.path(), key())
+        .route(Route::EmptyKey.path(), key())
+        .route(Route::View.path(), routing::get(view::get).put(view::put).delete(view::delete))
+        .route(Route::ShardIds.path(), routing::get(shard::ids))
+        .route(Route::NodeShardId.path(), routing::get(shard::of_node))
+        .route(Route::ShardMembers.path(), routing::get(shard::members))
+        .route(Route::ShardKeyCount.path(), routing::get(shard::key_count))
+        .route(Route::AddMember.path(), routing::put(shard::add_member))
+        .route(Route::Reshard.path(), routing::put(shard::reshard))
+        .route(Route::Livez.path(), routing::get(health::livez))
+        .route(Route::Readyz.path(), routing::get(health::readyz))
+        .route(Route::Metrics.path(), routing::get(scrape::get))
+        .fallback(async || HttpError::NoSuchPath)
+        .method_not_allowed_fallback(async || HttpError::MethodNotAllowed)
+        .layer(middleware::from_fn_with_state(app.clone(), observe::observe))
+        .with_state(app)
+}

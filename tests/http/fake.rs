@@ -1,0 +1,193 @@
+//! A node that answers as it is told and remembers what it was asked.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicU64, Ordering},
+};
+
+use axum::{Router, body::Body, http};
+use bytes::Bytes;
+use causeway::{
+    clock::{Dot, Hlc, Token, TokenKeys},
+    error::Refusal,
+    http::{App, HttpMetrics, Limits, MoreMetrics, router},
+    id::{ActorId, Epoch, NodeId, ShardId},
+    node::{Answer, Counters, KeyAnswer, Outcome, PeerStatus, Reply, Request, Status},
+    placement::{Config, Founding},
+    runtime::{Call, Handle},
+};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tower::ServiceExt;
+
+pub const SHARDS: u16 = 2;
+pub const MAX_VALUE_BYTES: usize = 1_000;
+
+/// The addresses of the six nodes, as `VIEW` would have them. Node `n` holds shard `n mod 2`.
+pub fn addresses() -> Vec<String> {
+    (1..=6).map(|n| format!("10.0.0.{n}:8090")).collect()
+}
+
+/// What the fake node knows.
+struct Script {
+    reply: Reply,
+    status: Status,
+    asked: Vec<Request>,
+}
+
+/// A router and the fake node behind it.
+pub struct Fake {
+    pub router: Router,
+    pub tokens: Arc<TokenKeys>,
+    script: Arc<Mutex<Script>>,
+}
+
+/// One answer.
+#[derive(Debug)]
+pub struct Got {
+    pub status: u16,
+    pub headers: http::HeaderMap,
+    pub text: String,
+}
+
+impl Got {
+    /// The body, which must be JSON and say so.
+    pub fn json(&self) -> Value {
+        assert_eq!(self.headers["content-type"], "application/json", "{self:?}");
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The text of an error.
+    pub fn error(&self) -> String {
+        let body = self.json();
+        assert_eq!(body.as_object().map(serde_json::Map::len), Some(1), "{self:?}");
+        body["error"].as_str().expect("an error is a string").to_owned()
+    }
+}
+
+impl Fake {
+    /// A node that answers every request with this.
+    pub fn answering(reply: Reply) -> Self {
+        let founding = Founding { view: addresses(), shard_count: SHARDS };
+        let config = Arc::new(Config::found(&founding).expect("a legal founding"));
+        let (handle, calls) = Handle::new(config, 16);
+        let script = Arc::new(Mutex::new(Script { reply, status: status(), asked: Vec::new() }));
+        tokio::spawn(serve(calls, script.clone()));
+        let ticks = AtomicU64::default();
+        let more: MoreMetrics = Arc::new(|registry| {
+            let syncs = prometheus_client::metrics::counter::ConstCounter::new(7u64);
+            registry.register("fsyncs", "As the journal would add them", syncs);
+        });
+        let tokens = Arc::new(TokenKeys::default());
+        let app = App {
+            handle,
+            tokens: tokens.clone(),
+            limits: Limits { max_value_bytes: MAX_VALUE_BYTES, ..Limits::default() },
+            metrics: Arc::new(HttpMetrics::default()),
+            clock: Arc::new(move || ticks.fetch_add(1_000, Ordering::Relaxed)),
+            more_metrics: Some(more),
+        };
+        Self { router: router(app), tokens, script }
+    }
+
+    /// A node that refuses everything.
+    pub fn refusing(refusal: Refusal) -> Self {
+        Self::answering(Err(refusal))
+    }
+
+    /// A node that must not be asked.
+    pub fn unasked() -> Self {
+        Self::refusing(Refusal::NotSatisfied)
+    }
+
+    /// Changes what the node says of itself.
+    pub fn with_status(self, change: impl FnOnce(&mut Status)) -> Self {
+        change(&mut self.script.lock().unwrap().status);
+        self
+    }
+
+    /// What the node was asked since the last time.
+    pub fn asked(&self) -> Vec<Request> {
+        std::mem::take(&mut self.script.lock().unwrap().asked)
+    }
+
+    /// A request with a body as it stands.
+    pub async fn raw(&self, method: &str, path: &str, body: impl Into<Bytes>) -> Got {
+        let request = http::Request::builder().method(method).uri(path);
+        self.call(request.body(Body::from(body.into())).expect("a legal request")).await
+    }
+
+    /// A request with a JSON body, or none for `null`.
+    pub async fn send(&self, method: &str, path: &str, body: Value) -> Got {
+        let text = if body.is_null() { String::new() } else { body.to_string() };
+        self.raw(method, path, text).await
+    }
+
+    pub async fn call(&self, request: http::Request<Body>) -> Got {
+        let response = self.router.clone().oneshot(request).await.expect("a router never fails");
+        let (head, body) = response.into_parts();
+        let bytes = body.collect().await.expect("a whole body").to_bytes();
+        let text = String::from_utf8(bytes.to_vec()).expect("UTF-8");
+        Got { status: head.status.as_u16(), headers: head.headers, text }
+    }
+}
+
+/// What a node answers that holds the key.
+pub fn key_answer(outcome: Outcome) -> Reply {
+    Ok(Answer::Key(KeyAnswer { shard: ShardId(1), token: token(77), outcome }))
+}
+
+/// A token of a session that has seen one write.
+pub fn token(hlc: u64) -> Token {
+    Token::from_parts(Epoch { generation: 0, number: 1 }, Hlc(5), [Dot { actor: ActorId(3), hlc: Hlc(hlc) }])
+}
+
+fn status() -> Status {
+    let peer = |n| PeerStatus {
+        node: NodeId(n),
+        up: true,
+        suspected: false,
+        lag_ms: (n % 2 == 0 && n > 0).then_some(1_500),
+        clock_ahead_ms: -20,
+        takes_writes: true,
+    };
+    Status {
+        node: NodeId(0),
+        actor: ActorId(0),
+        shard: Some(ShardId(0)),
+        epoch: Epoch { generation: 0, number: 1 },
+        serves: true,
+        no_writes: None,
+        peers: (0..6).map(peer).collect(),
+        stable: Hlc::from_millis(1),
+        stable_lag_ms: 2_500,
+        stable_culprit: Some(NodeId(2)),
+        keys: 12,
+        tombstones: 3,
+        unstable_versions: 2,
+        memory_bytes: 4_096,
+        tail_bytes: 512,
+        waiting: 1,
+        counters: Counters { gets: 42, tokens_ahead: 4, ..Counters::default() },
+    }
+}
+
+async fn serve(mut calls: mpsc::Receiver<Call>, script: Arc<Mutex<Script>>) {
+    while let Some(call) = calls.recv().await {
+        let mut script = script.lock().unwrap();
+        // Who asked may have gone away.
+        match call {
+            Call::Request { request, reply } => {
+                script.asked.push(request);
+                let _ = reply.send(script.reply.clone());
+            }
+            Call::Status(reply) => {
+                let _ = reply.send(script.status.clone());
+            }
+            Call::Stop(reply) => {
+                let _ = reply.send(());
+            }
+        }
+    }
+}
