@@ -4,3 +4,10 @@
 compile_error!(
     "the simulator needs --cfg madsim: it stands in .cargo/config.toml, and any RUSTFLAGS in the environment overrides it"
 );
+
+pub mod conformance;
+pub mod observe;
+pub mod seeded;
+pub mod streams;
+pub mod trace;
+pub mod world;

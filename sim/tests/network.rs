@@ -1,0 +1,231 @@
+//! Every fault of the simulated network, seen to happen.
+
+use std::{ops::Range, sync::Arc};
+
+use bytes::Bytes;
+use causeway::{
+    id::NodeId,
+    runtime::{Env, Incoming, Sent},
+};
+use causeway_sim::{
+    seeded::run_seeded,
+    trace::Trace,
+    world::{Death, Flow, Link, Order, SimEnv, World},
+};
+
+const A: NodeId = NodeId(0);
+const B: NodeId = NodeId(1);
+
+/// Two nodes on a link that `change` made faulty in the direction A to B.
+fn on_link<T, F>(seed: u64, change: fn(&mut Link), scenario: fn(Arc<World>, SimEnv, SimEnv) -> F) -> T
+where
+    T: Send + 'static,
+    F: Future<Output = T> + 'static,
+{
+    run_seeded(seed, None, move |streams| {
+        let world = World::start(2, streams, Trace::default());
+        world.change_link(A, B, change);
+        let (a, b) = (world.boot(A), world.boot(B));
+        scenario(world, a, b)
+    })
+}
+
+fn send(env: &SimEnv, to: NodeId, number: u16) -> Sent {
+    env.send(to, Bytes::copy_from_slice(&number.to_be_bytes()))
+}
+
+fn send_all(env: &SimEnv, to: NodeId, numbers: Range<u16>) {
+    for number in numbers {
+        send(env, to, number);
+    }
+}
+
+/// The numbers that arrive within a second.
+async fn received(world: &Arc<World>, env: &SimEnv) -> Vec<u16> {
+    let mut numbers = vec![];
+    let end = world.sleep_us(1_000_000);
+    tokio::pin!(end);
+    loop {
+        tokio::select! {
+            biased;
+            incoming = env.receive() => if let Incoming::Frame { bytes, .. } = incoming {
+                numbers.push(u16::from_be_bytes([bytes[0], bytes[1]]));
+            },
+            () = &mut end => return numbers,
+        }
+    }
+}
+
+#[test]
+fn a_healthy_link_delivers_in_order_within_its_latency() {
+    on_link(
+        1,
+        |link| link.latency_us = 500..=900,
+        |world, a, b| async move {
+            let start_us = world.now_us();
+            assert_eq!(send(&a, B, 7), Sent::Handed);
+            b.receive().await;
+            let took_us = world.now_us() - start_us;
+            assert!((500..=950).contains(&took_us), "{took_us}");
+            send_all(&a, B, 0..200);
+            assert_eq!(received(&world, &b).await, (0..200).collect::<Vec<_>>());
+        },
+    );
+}
+
+#[test]
+fn an_unordered_link_lets_frames_overtake() {
+    on_link(
+        1,
+        |link| link.order = Order::Any,
+        |world, a, b| async move {
+            send_all(&a, B, 0..200);
+            let mut numbers = received(&world, &b).await;
+            assert!(!numbers.is_sorted());
+            numbers.sort_unstable();
+            assert_eq!(numbers, (0..200).collect::<Vec<_>>());
+            assert!(world.network_stats().overtaken > 0);
+        },
+    );
+}
+
+#[test]
+fn loss_damage_and_duplication_happen_about_as_often_as_asked() {
+    on_link(
+        1,
+        |link| (link.loss, link.damage) = (0.2, 0.1),
+        |world, a, b| async move {
+            (0..1_000).for_each(|number| assert_eq!(send(&a, B, number), Sent::Handed));
+            let arrived = received(&world, &b).await.len() as u64;
+            let stats = world.network_stats();
+            assert!((150..250).contains(&stats.lost) && (50..150).contains(&stats.damaged), "{stats:?}");
+            assert_eq!(arrived, 1_000 - stats.lost - stats.damaged);
+            world.change_link(A, B, |link| *link = Link { duplication: 0.3, ..Link::default() });
+            send_all(&a, B, 0..1_000);
+            let arrived = received(&world, &b).await.len() as u64;
+            let duplicated = world.network_stats().duplicated;
+            assert!((250..350).contains(&duplicated) && arrived == 1_000 + duplicated, "{duplicated} {arrived}");
+        },
+    );
+}
+
+#[test]
+fn a_cut_works_in_one_direction_and_loses_what_is_on_its_way() {
+    on_link(
+        1,
+        |_| {},
+        |world, a, b| async move {
+            send(&a, B, 1);
+            world.change_link(A, B, |link| link.flow = Flow::Cut);
+            assert_eq!(send(&a, B, 2), Sent::Handed);
+            send(&b, A, 3);
+            assert!(received(&world, &b).await.is_empty());
+            assert_eq!(received(&world, &a).await, [3]);
+            world.change_link(A, B, |link| link.flow = Flow::Open);
+            send(&a, B, 4);
+            assert_eq!(received(&world, &b).await, [4]);
+            assert_eq!(world.network_stats().cut, 2);
+        },
+    );
+}
+
+#[test]
+fn what_was_held_arrives_in_order_after_the_release() {
+    on_link(
+        1,
+        |_| {},
+        |world, a, b| async move {
+            send(&a, B, 1);
+            world.change_link(A, B, |link| link.flow = Flow::Held);
+            send_all(&a, B, 2..9);
+            assert!(received(&world, &b).await.is_empty());
+            world.change_link(A, B, |link| link.flow = Flow::Open);
+            assert_eq!(received(&world, &b).await, (1..9).collect::<Vec<_>>());
+            assert_eq!(world.network_stats().held, 8);
+        },
+    );
+}
+
+#[test]
+fn a_death_breaks_links_and_refuses_frames() {
+    on_link(
+        1,
+        |_| {},
+        |world, a, b| async move {
+            send(&b, A, 5);
+            world.end(B, Death::Kill);
+            assert_eq!(a.receive().await, Incoming::Frame { from: B, bytes: Bytes::from_static(&[0, 5]) });
+            assert_eq!(a.receive().await, Incoming::LinkDown(B));
+            assert_eq!(send(&a, B, 6), Sent::Not);
+            assert_eq!(send(&b, A, 7), Sent::Not, "the dead send nothing");
+            world.change_link(A, B, |link| link.flow = Flow::Cut);
+            assert_eq!(send(&a, B, 8), Sent::Handed, "behind a cut nobody learns of a death");
+        },
+    );
+}
+
+#[test]
+fn behind_a_cut_a_death_breaks_no_link() {
+    on_link(
+        1,
+        |_| {},
+        |world, a, _| async move {
+            world.change_link(B, A, |link| link.flow = Flow::Cut);
+            world.end(B, Death::Kill);
+            let heard =
+                tokio::select! { biased; incoming = a.receive() => Some(incoming), () = world.sleep_us(1_000_000) => None };
+            assert_eq!(heard, None);
+        },
+    );
+}
+
+#[test]
+fn a_new_process_hears_nothing_that_was_sent_to_the_one_before() {
+    on_link(
+        1,
+        |_| {},
+        |world, a, b| async move {
+            send(&a, B, 1);
+            world.end(B, Death::Kill);
+            let b_again = world.boot(B);
+            send(&a, B, 2);
+            assert_eq!(received(&world, &b_again).await, [2]);
+            let old = tokio::select! { biased; incoming = b.receive() => Some(incoming), () = world.sleep_us(1_000_000) => None };
+            assert_eq!(old, None);
+            assert_eq!(world.network_stats().too_late, 1);
+        },
+    );
+}
+
+#[test]
+fn a_paused_process_gets_its_frames_and_timers_late() {
+    on_link(
+        1,
+        |_| {},
+        |world, a, b| async move {
+            let log = Arc::new(std::sync::Mutex::new(vec![]));
+            let (env, heard, clock) = (b.clone(), log.clone(), world.clone());
+            b.spawn(async move {
+                loop {
+                    env.receive().await;
+                    heard.lock().expect("one thread").push(clock.now_us() / 1_000_000);
+                }
+            });
+            let (env, timers, clock) = (b.clone(), log.clone(), world.clone());
+            b.spawn(async move {
+                env.sleep_until(1_500_000).await;
+                timers.lock().expect("one thread").push(100 + clock.now_us() / 1_000_000);
+            });
+            send(&a, B, 1);
+            world.sleep_us(500_000).await;
+            world.pause(B);
+            send(&a, B, 2);
+            world.sleep_us(2_500_000).await;
+            world.resume(B);
+            world.sleep_us(500_000).await;
+            let mut seen = log.lock().expect("one thread").clone();
+            seen.sort_unstable();
+            assert_eq!(seen, [0, 3, 103]);
+        },
+    );
+}
