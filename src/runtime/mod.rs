@@ -2,6 +2,7 @@
 
 mod env;
 mod handle;
+pub mod journal;
 pub mod tokio;
 
 pub use env::{Disk, DiskFile, Env, Incoming, Sent};
