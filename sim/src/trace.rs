@@ -133,7 +133,7 @@ impl Trace {
                 Ok(())
             }
         }
-        let written = write!(Into(&mut self.digest), "{kind}{text}\n");
+        let written = writeln!(Into(&mut self.digest), "{kind}{text}");
         debug_assert!(written.is_ok(), "a digest takes any text");
     }
 

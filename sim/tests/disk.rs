@@ -9,7 +9,7 @@ use causeway::{
 use causeway_sim::{
     seeded::run_seeded,
     trace::Trace,
-    world::{Death, Disk, ProcessDisk, Syncs, World},
+    world::{Death, ProcessDisk, Syncs, World},
 };
 
 const NODE: NodeId = NodeId(0);
@@ -24,10 +24,6 @@ where
         let disk = world.boot(NODE).disk();
         scenario(world, disk)
     })
-}
-
-fn settings(world: &World) -> &Disk {
-    world.disk(NODE)
 }
 
 fn restart(world: &Arc<World>, death: Death) -> ProcessDisk {
@@ -45,7 +41,7 @@ async fn contents(disk: &ProcessDisk, name: &str) -> Vec<u8> {
 #[test]
 fn a_kill_keeps_what_was_written_and_power_loss_takes_what_was_not_synced() {
     on_disk(1, |world, disk| async move {
-        settings(&world).change(|settings| settings.survival = 0.0);
+        world.change_disk(NODE, |settings| settings.survival = 0.0);
         let file = disk.open("log").await.expect("opens");
         disk.sync_dir().await.expect("syncs");
         file.write_at(0, b"durable").await.expect("writes");
@@ -55,7 +51,7 @@ fn a_kill_keeps_what_was_written_and_power_loss_takes_what_was_not_synced() {
         assert_eq!(contents(&disk, "log").await, b"durable, not");
         let disk = restart(&world, Death::PowerLoss);
         assert_eq!(contents(&disk, "log").await, b"durable");
-        assert_eq!(settings(&world).stats().sectors_lost, 1);
+        assert_eq!(world.disk_stats(NODE).sectors_lost, 1);
     });
 }
 
@@ -91,18 +87,18 @@ fn synced_names_stay() {
 #[test]
 fn a_failed_sync_makes_nothing_durable_ever() {
     on_disk(1, |world, disk| async move {
-        settings(&world).change(|settings| settings.survival = 0.0);
+        world.change_disk(NODE, |settings| settings.survival = 0.0);
         let file = disk.open("log").await.expect("opens");
         disk.sync_dir().await.expect("syncs");
         file.write_at(0, b"lost").await.expect("writes");
-        settings(&world).change(|settings| settings.syncs = Syncs::Fail);
+        world.change_disk(NODE, |settings| settings.syncs = Syncs::Fail);
         file.sync().await.expect_err("fails");
-        settings(&world).change(|settings| settings.syncs = Syncs::Succeed);
+        world.change_disk(NODE, |settings| settings.syncs = Syncs::Succeed);
         file.sync().await.expect("syncs");
         assert_eq!(contents(&disk, "log").await, b"lost");
         let disk = restart(&world, Death::PowerLoss);
         assert_eq!(contents(&disk, "log").await, b"");
-        assert_eq!(settings(&world).stats().failed_syncs, 1);
+        assert_eq!(world.disk_stats(NODE).failed_syncs, 1);
     });
 }
 
@@ -110,21 +106,21 @@ fn a_failed_sync_makes_nothing_durable_ever() {
 fn a_full_disk_takes_what_fits_and_rewrites_in_place() {
     on_disk(1, |world, disk| async move {
         let file = disk.open("log").await.expect("opens");
-        settings(&world).change(|settings| settings.capacity_bytes = Some(10));
+        world.change_disk(NODE, |settings| settings.capacity_bytes = Some(10));
         file.write_at(0, b"12345678").await.expect("writes");
         assert_eq!(file.write_at(8, b"9abc").await.expect_err("is full").kind(), ErrorKind::StorageFull);
         assert_eq!(contents(&disk, "log").await, b"123456789a");
         file.write_at(0, b"in place").await.expect("writes");
-        settings(&world).change(|settings| settings.capacity_bytes = None);
+        world.change_disk(NODE, |settings| settings.capacity_bytes = None);
         file.write_at(10, b"more").await.expect("writes");
-        assert_eq!((settings(&world).used_bytes(), settings(&world).stats().full), (14, 1));
+        assert_eq!((world.disk_used_bytes(NODE), world.disk_stats(NODE).full), (14, 1));
     });
 }
 
 #[test]
 fn a_slow_disk_takes_its_time() {
     on_disk(1, |world, disk| async move {
-        settings(&world).change(|settings| (settings.sync_us, settings.slowness) = (500..=500, 100));
+        world.change_disk(NODE, |settings| (settings.sync_us, settings.slowness) = (500..=500, 100));
         let file = disk.open("log").await.expect("opens");
         let start_us = world.now_us();
         file.sync().await.expect("syncs");
@@ -135,11 +131,11 @@ fn a_slow_disk_takes_its_time() {
 #[test]
 fn a_flipped_bit_is_read() {
     on_disk(1, |world, disk| async move {
-        assert_eq!(settings(&world).flip_bit("log"), None);
+        assert_eq!(world.flip_bit(NODE, "log"), None);
         let file = disk.open("log-1").await.expect("opens");
         file.write_at(0, &[0; 2_000]).await.expect("writes");
         file.sync().await.expect("syncs");
-        let (name, offset) = settings(&world).flip_bit("log").expect("there is something to flip");
+        let (name, offset) = world.flip_bit(NODE, "log").expect("there is something to flip");
         let bytes = contents(&disk, &name).await;
         assert_eq!(bytes.iter().map(|byte| byte.count_ones()).sum::<u32>(), 1);
         assert_eq!(bytes[offset].count_ones(), 1);
@@ -155,7 +151,7 @@ fn a_dead_process_does_nothing_to_the_disk() {
         assert!(!late);
         assert_eq!(contents(&disk, "log").await, b"");
         world.end(NODE, Death::Kill);
-        settings(&world).wipe();
+        world.wipe(NODE);
         assert!(world.boot(NODE).disk().list().await.expect("lists").is_empty());
     });
 }

@@ -6,7 +6,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    io,
+    fmt, io,
     ops::RangeInclusive,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -44,6 +44,17 @@ pub enum Syncs {
 impl Default for DiskSettings {
     fn default() -> Self {
         Self { sync_us: 100..=800, slowness: 1, capacity_bytes: None, syncs: Syncs::Succeed, survival: 0.5 }
+    }
+}
+
+impl fmt::Display for DiskSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sync_us, slowness, capacity_bytes, syncs, survival } = self;
+        write!(f, "sync {}..{} us x {slowness}, survival {survival}", sync_us.start(), sync_us.end())?;
+        if let Some(capacity) = capacity_bytes {
+            write!(f, ", {capacity} bytes")?;
+        }
+        f.write_str(if *syncs == Syncs::Fail { ", syncs fail" } else { "" })
     }
 }
 
@@ -101,12 +112,12 @@ struct State {
 }
 
 /// One node's disk.
-pub struct Disk {
+pub(super) struct Disk {
     state: Mutex<State>,
 }
 
 impl Disk {
-    pub(super) fn new(random: ChaCha8Rng) -> Self {
+    pub fn new(random: ChaCha8Rng) -> Self {
         Self {
             state: Mutex::new(State {
                 settings: DiskSettings::default(),
@@ -121,8 +132,10 @@ impl Disk {
     }
 
     /// Changes what the disk does wrong.
-    pub fn change(&self, change: impl FnOnce(&mut DiskSettings)) {
-        change(&mut self.state().settings);
+    pub fn change(&self, change: impl FnOnce(&mut DiskSettings)) -> DiskSettings {
+        let mut state = self.state();
+        change(&mut state.settings);
+        state.settings.clone()
     }
 
     /// What became of it so far.

@@ -14,7 +14,7 @@ use causeway::{
     runtime::{Env, Incoming, Sent},
 };
 
-use super::{World, disk::ProcessDisk, life::Life};
+use super::{World, disk::ProcessDisk, life::Life, row};
 
 /// One incarnation of one node. Once its process is dead, nothing that is done through it has any effect.
 #[derive(Clone)]
@@ -69,7 +69,7 @@ impl Env for SimEnv {
     }
 
     fn disk(&self) -> ProcessDisk {
-        ProcessDisk::new(self.world.disk(self.node).clone(), self.life.clone(), self.world.clone())
+        ProcessDisk::new(self.world.disks[row(self.node)].clone(), self.life.clone(), self.world.clone())
     }
 
     fn observe(&self, event: &Event) {

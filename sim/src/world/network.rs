@@ -6,6 +6,7 @@
 
 use std::{
     collections::VecDeque,
+    fmt,
     ops::RangeInclusive,
     task::{Context, Poll, Waker},
 };
@@ -61,6 +62,24 @@ pub enum Flow {
 impl Default for Link {
     fn default() -> Self {
         Self { latency_us: 200..=1_000, loss: 0.0, duplication: 0.0, damage: 0.0, order: Order::Fifo, flow: Flow::Open }
+    }
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { latency_us, loss, duplication, damage, order, flow } = self;
+        write!(f, "{}..{} us", latency_us.start(), latency_us.end())?;
+        for (name, probability) in [("loss", loss), ("duplication", duplication), ("damage", damage)] {
+            if *probability > 0.0 {
+                write!(f, ", {name} {probability}")?;
+            }
+        }
+        f.write_str(if *order == Order::Any { ", unordered" } else { "" })?;
+        f.write_str(match flow {
+            Flow::Open => "",
+            Flow::Cut => ", cut",
+            Flow::Held => ", held",
+        })
     }
 }
 

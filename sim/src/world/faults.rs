@@ -1,0 +1,128 @@
+//! What can be done to the world while it runs. Every call that changes something is a line of the trace.
+
+use std::fmt;
+
+use causeway::id::NodeId;
+use madsim::runtime::Handle;
+
+use super::{ClockChange, DiskSettings, Link, World, network::Surroundings, row};
+use crate::trace::Entry;
+
+/// How a process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Death {
+    /// It is killed; what it wrote is in the page cache and stays, not yet durable.
+    Kill,
+    /// Its machine loses power: what was not synced is lost or torn.
+    PowerLoss,
+}
+
+impl fmt::Display for Death {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Kill => "is killed",
+            Self::PowerLoss => "loses power",
+        })
+    }
+}
+
+/// Processes.
+impl World {
+    /// Ends a node's process, if it lives.
+    pub fn end(&self, node: NodeId, death: Death) {
+        let life = {
+            let mut guard = self.state();
+            let state = &mut *guard;
+            let Some(life) = state.lives[row(node)].take() else { return };
+            life.end();
+            state.trace.add(state.agenda.now_us(), Entry::Fault(&format_args!("{node} {death}")));
+            state.network.disconnect(row(node), &mut Surroundings { agenda: &mut state.agenda, trace: &mut state.trace });
+            life
+        };
+        if death == Death::PowerLoss {
+            self.disks[row(node)].crash();
+        }
+        // Tasks that wait in madsim's list of the paused would be dropped under madsim's lock.
+        Handle::current().resume(life.tasks.id());
+        Handle::current().kill(life.tasks.id());
+    }
+
+    /// Stops all tasks of a node's process, as a stop signal does: frames queue up, timers fire late.
+    pub fn pause(&self, node: NodeId) {
+        if let Some(life) = self.life(node) {
+            self.note(Entry::Fault(&format_args!("{node} is paused")));
+            Handle::current().pause(life.tasks.id());
+        }
+    }
+
+    /// Lets a paused process go on.
+    pub fn resume(&self, node: NodeId) {
+        if let Some(life) = self.life(node) {
+            self.note(Entry::Fault(&format_args!("{node} goes on")));
+            Handle::current().resume(life.tasks.id());
+        }
+    }
+}
+
+/// Links.
+impl World {
+    /// What a link does to frames now.
+    pub fn link(&self, from: NodeId, to: NodeId) -> Link {
+        self.state().network.link(row(from), row(to)).clone()
+    }
+
+    /// Changes what one directed link does to frames.
+    pub fn change_link(&self, from: NodeId, to: NodeId, change: impl FnOnce(&mut Link)) {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let before = state.network.link(row(from), row(to)).clone();
+        let mut link = before.clone();
+        change(&mut link);
+        if link != before {
+            state.trace.add(state.agenda.now_us(), Entry::Fault(&format_args!("link {from} > {to}: {link}")));
+            let mut around = Surroundings { agenda: &mut state.agenda, trace: &mut state.trace };
+            state.network.change_link(row(from), row(to), link, &mut around);
+        }
+    }
+
+    /// Changes what all links do to frames.
+    pub fn change_links(&self, mut change: impl FnMut(NodeId, NodeId, &mut Link)) {
+        let numbers = 0..self.nodes() as u32;
+        for from in numbers.clone().map(NodeId) {
+            for to in numbers.clone().map(NodeId).filter(|to| *to != from) {
+                self.change_link(from, to, |link| change(from, to, link));
+            }
+        }
+    }
+}
+
+/// Clocks and disks.
+impl World {
+    /// Changes a node's clocks.
+    pub fn change_clock(&self, node: NodeId, change: ClockChange) {
+        let mut state = self.state();
+        let now_us = state.agenda.now_us();
+        state.trace.add(now_us, Entry::Fault(&format_args!("clock of {node} {change}")));
+        state.clocks[row(node)].change(now_us, change);
+    }
+
+    /// Changes what a node's disk does wrong.
+    pub fn change_disk(&self, node: NodeId, change: impl FnOnce(&mut DiskSettings)) {
+        let settings = self.disks[row(node)].change(change);
+        self.note(Entry::Fault(&format_args!("disk of {node}: {settings}")));
+    }
+
+    /// Flips a bit in a durable sector of a node's disk, in some file whose name begins so. Says where, or `None` when there is
+    /// nothing to flip.
+    pub fn flip_bit(&self, node: NodeId, prefix: &str) -> Option<(String, usize)> {
+        let (name, offset) = self.disks[row(node)].flip_bit(prefix)?;
+        self.note(Entry::Fault(&format_args!("disk of {node}: a bit flips in {name} at {offset}")));
+        Some((name, offset))
+    }
+
+    /// Empties a node's disk. The node should be down.
+    pub fn wipe(&self, node: NodeId) {
+        self.note(Entry::Fault(&format_args!("disk of {node} is emptied")));
+        self.disks[row(node)].wipe();
+    }
+}
