@@ -19,6 +19,7 @@
 //! matters. tokio's network, timers and tasks are named only in `runtime/tokio`, axum only in `http`, madsim only in `sim`.
 //! Nothing here knows that a simulator exists, [`mutant`] excepted.
 
+pub mod cli;
 pub mod clock;
 pub mod error;
 pub mod http;

@@ -128,6 +128,19 @@ impl Client {
     /// # Errors
     /// No answer within the deadline, or none at all; [`ClientError::may_take_effect`] says which of them are in doubt.
     pub async fn send(&mut self, outgoing: Outgoing, deadline: Duration) -> Result<(u16, Value), ClientError> {
+        let (status, body) = self.send_raw(outgoing, deadline).await?;
+        if body.is_empty() {
+            return Ok((status, Value::Null));
+        }
+        let json = serde_json::from_slice(&body);
+        json.map(|json| (status, json)).map_err(|_| ClientError::NotJson { address: self.address.clone(), status })
+    }
+
+    /// The same where the answer need not be JSON: status code and body.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), but for [`ClientError::NotJson`].
+    pub async fn send_raw(&mut self, outgoing: Outgoing, deadline: Duration) -> Result<(u16, Bytes), ClientError> {
         let request = outgoing.request(&self.address)?;
         // Taken out, so that a connection with an unread answer is dropped and not used for the next request.
         let kept = self.connection.take();
@@ -135,11 +148,7 @@ impl Client {
         let late = |_| ClientError::Deadline { address: self.address.clone(), deadline_ms: deadline.as_millis() };
         let (connection, status, body) = exchanged.map_err(late)??;
         self.connection = Some(connection);
-        if body.is_empty() {
-            return Ok((status, Value::Null));
-        }
-        let json = serde_json::from_slice(&body);
-        json.map(|json| (status, json)).map_err(|_| ClientError::NotJson { address: self.address.clone(), status })
+        Ok((status, body))
     }
 }
 

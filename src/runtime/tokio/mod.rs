@@ -14,22 +14,22 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the real world: its clocks, threads and timers are real")]
 
-mod address;
 mod frame;
 mod hello;
 mod inbox;
 mod link;
 mod listen;
+mod peer_address;
 mod peers;
 mod queue;
 mod read;
 mod socket;
 mod stats;
 
-pub use address::{AddressError, peer_address, split_address};
 pub use frame::{FRAME_VERSION, FrameDecoder, FrameError, HEADER_BYTES, PAYLOAD_BYTES_CAP, encode_frame};
 pub use hello::{HELLO_BYTES_CAP, Hello, Refused, Verdict, judge};
 pub use inbox::InboxBounds;
+pub use peer_address::peer_address;
 pub use peers::{LinkSettings, PeerOptions, Peers};
 pub use queue::QueueBounds;
 pub use stats::{Count, LinkStats};

@@ -1,0 +1,113 @@
+//! The command line: one binary that serves, runs a whole cluster on one machine, and talks to clusters.
+//!
+//! One file a command. A command's text goes to standard output, what went wrong to standard error, and the exit code tells scripts
+//! which of the two it was: see [`CliError::exit_code`] and [`client`].
+
+#![expect(clippy::disallowed_methods, reason = "this is the real world: its environment, clocks and tasks are real")]
+#![expect(clippy::disallowed_macros, reason = "this is what speaks to the terminal")]
+
+pub mod client;
+pub mod config;
+pub mod list;
+pub mod plan;
+pub mod probe;
+pub mod session;
+pub mod settings;
+pub mod sources;
+pub mod status;
+pub mod token_keys;
+
+use std::io::{self, Write};
+
+use clap::{CommandFactory, Parser, Subcommand};
+use thiserror::Error;
+
+/// A sharded, replicated, causally consistent key-value store that goes on writing during a partition.
+#[derive(Debug, Parser)]
+#[command(name = "causeway", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What to do. Without one, a process whose environment says which node it is serves.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the value of a key
+    Get(client::Get),
+    /// Give a key a value
+    Put(client::Put),
+    /// Delete a key
+    Delete(client::Delete),
+    /// Show every node of a cluster
+    Status(status::StatusArgs),
+    /// Look at settings
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Ask this machine's node whether it is ready; for containers
+    Healthcheck(sources::Sources),
+}
+
+/// Why a command failed.
+#[derive(Debug, Error)]
+pub enum CliError {
+    /// Settings that cannot be read.
+    #[error(transparent)]
+    Settings(#[from] settings::SettingsError),
+    /// Settings from which no node can be started.
+    #[error(transparent)]
+    Plan(#[from] plan::PlanError),
+    /// Neither a command nor a node's variables.
+    #[error("no command, and no SOCKET_ADDRESS in the environment\n\n{0}")]
+    NoCommand(String),
+    /// A node that does not answer, or whose answer is no answer.
+    #[error(transparent)]
+    Client(#[from] crate::http::ClientError),
+    /// The node is not ready.
+    #[error("not ready: {0}")]
+    NotReady(String),
+    /// The session file.
+    #[error(transparent)]
+    Session(#[from] session::SessionError),
+    /// The terminal, or another file.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl CliError {
+    /// 2 for a wrong start, whose text says what to change; 4 where a write may still take effect; 3 otherwise.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Settings(_) | Self::Plan(_) | Self::NoCommand(_) => 2,
+            Self::Client(error) if error.may_take_effect() => client::EXIT_UNKNOWN,
+            _ => client::EXIT_FAILED,
+        }
+    }
+}
+
+impl Cli {
+    /// Does what the command line says; the exit code.
+    ///
+    /// # Errors
+    /// Why it could not be done.
+    pub async fn run(self) -> Result<u8, CliError> {
+        match self.command {
+            Some(Command::Get(get)) => get.run().await,
+            Some(Command::Put(put)) => put.run().await,
+            Some(Command::Delete(delete)) => delete.run().await,
+            Some(Command::Status(status)) => status.run().await,
+            Some(Command::Config(config)) => say(&config.run()?).map(|()| 0),
+            Some(Command::Healthcheck(sources)) => probe::healthcheck(&sources).await,
+            None => Err(CliError::NoCommand(Self::command().render_help().to_string())),
+        }
+    }
+}
+
+/// Writes to standard output; one that was closed, as by `head`, is no error.
+fn say(text: &str) -> Result<(), CliError> {
+    let mut output = io::stdout().lock();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}

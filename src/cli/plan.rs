@@ -1,0 +1,234 @@
+//! From settings to what a node starts with, or to what is wrong with them. Nothing is opened here but the key file.
+
+use std::{collections::BTreeMap, fs, io, path::PathBuf, sync::Arc};
+
+use thiserror::Error;
+
+use super::{
+    settings::Settings,
+    token_keys::{KeyFileError, parse_token_keys},
+};
+use crate::{
+    clock::TokenKeys,
+    id::NodeId,
+    node,
+    placement::{AddressError, Config, Founding, FoundingError, Member, split_address},
+    runtime::tokio::{InboxBounds, LinkSettings, PeerOptions, QueueBounds, peer_address},
+    store::{FsyncPolicy, NoSuchPolicy},
+};
+
+/// A wrong start. Each of these ends the process with exit code 2.
+#[derive(Debug, Error)]
+pub enum PlanError {
+    /// A node without an identity.
+    #[error("SOCKET_ADDRESS is not set: it is the HOST:PORT of this node")]
+    NoSocketAddress,
+    /// A node that knows no cluster.
+    #[error("VIEW is not set: it names the HOST:PORT of every node, this one included")]
+    NoView,
+    /// A setting that should hold an address.
+    #[error("{setting}: {source}")]
+    BadAddress {
+        /// Which one.
+        setting: &'static str,
+        /// What is wrong.
+        source: AddressError,
+    },
+    /// A `VIEW` of others.
+    #[error("VIEW does not name this node, {0}")]
+    NotInView(String),
+    /// Several nodes, and nobody says how to shard them.
+    #[error(
+        "SHARD_COUNT is not set: this node would join a running cluster, which is not supported yet. Give it the number of \
+         shards that the nodes of VIEW were first started with"
+    )]
+    NoShardCount,
+    /// No config follows from `VIEW` and `SHARD_COUNT`.
+    #[error(transparent)]
+    Founding(#[from] FoundingError),
+    /// An override that is not `ADDRESS=PEER_ADDRESS`, or whose address is not in `VIEW`.
+    #[error("PEER_ADDRESSES: {0:?} is not ADDRESS=PEER_ADDRESS with an address of VIEW")]
+    BadPeerOverride(String),
+    /// A number that must not be 0.
+    #[error("{0} must be at least 1")]
+    Zero(&'static str),
+    /// A node would leave views before it is even avoided.
+    #[error("DOWN_AFTER_MS ({down_after_ms}) must be above SUSPECT_AFTER_MS ({suspect_after_ms})")]
+    DownBeforeSuspected {
+        /// Silence after which it leaves.
+        down_after_ms: u64,
+        /// Silence after which it is avoided.
+        suspect_after_ms: u64,
+    },
+    /// An fsync policy that is none.
+    #[error("FSYNC: {0}")]
+    BadFsync(#[from] NoSuchPolicy),
+    /// The key file cannot be read.
+    #[error("TOKEN_KEY_FILE {path}: {source}")]
+    KeyFile {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The key file holds something else.
+    #[error("TOKEN_KEY_FILE {path}: {source}")]
+    BadKeyFile {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        source: KeyFileError,
+    },
+}
+
+/// All that a node starts with.
+#[derive(Debug)]
+pub struct Plan {
+    /// Where to listen for clients.
+    pub client_listen: String,
+    /// Where to listen for peers.
+    pub peer_listen: String,
+    /// Who this node is and how to reach the others.
+    pub peers: PeerOptions,
+    /// Where the data is.
+    pub data_dir: PathBuf,
+    /// The protocol's settings.
+    pub node: node::Settings,
+    /// What seals and opens tokens.
+    pub tokens: TokenKeys,
+    /// When a record counts as durable.
+    pub fsync: FsyncPolicy,
+}
+
+impl Plan {
+    /// What follows from settings.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn new(settings: &Settings) -> Result<Self, PlanError> {
+        nonzero(settings)?;
+        let address = settings.socket_address.clone().ok_or(PlanError::NoSocketAddress)?;
+        checked("SOCKET_ADDRESS", &address)?;
+        let config = Arc::new(found(settings)?);
+        let me = config.by_address(&address).cloned().ok_or_else(|| PlanError::NotInView(address.clone()))?;
+        let client_listen = client_listen(settings, &address)?;
+        let peer_listen = match &settings.peer_address {
+            Some(peer_address) => checked("PEER_ADDRESS", peer_address)?,
+            None => peer_address(&client_listen).map_err(|source| bad("BIND_ADDRESS", source))?,
+        };
+        let peers = PeerOptions { addresses: peer_addresses(settings, &config)?, config, me, links: links(settings) };
+        let data_dir = settings.data_dir.clone().unwrap_or_else(|| PathBuf::from("causeway-data").join(&address));
+        let (node, tokens, fsync) = (node_settings(settings), tokens(settings)?, settings.fsync.parse()?);
+        Ok(Self { client_listen, peer_listen, peers, data_dir, node, tokens, fsync })
+    }
+}
+
+fn bad(setting: &'static str, source: AddressError) -> PlanError {
+    PlanError::BadAddress { setting, source }
+}
+
+fn checked(setting: &'static str, address: &str) -> Result<String, PlanError> {
+    split_address(address).map(|_| address.to_owned()).map_err(|source| bad(setting, source))
+}
+
+fn nonzero(settings: &Settings) -> Result<(), PlanError> {
+    let counts = [
+        ("FORWARD_TIMEOUT_MS", settings.forward_timeout_ms),
+        ("IDLE_INTERVAL_MS", settings.idle_interval_ms),
+        ("BUSY_INTERVAL_MS", settings.busy_interval_ms),
+        ("SUSPECT_AFTER_MS", settings.suspect_after_ms),
+        ("DIGEST_INTERVAL_MS", settings.digest_interval_ms),
+        ("LINK_TIMEOUT_MS", settings.link_timeout_ms),
+        ("STOP_TIMEOUT_MS", settings.stop_timeout_ms),
+        ("SEGMENT_BYTES", settings.segment_bytes),
+        ("SNAPSHOT_AFTER_BYTES", settings.snapshot_after_bytes),
+        ("MAX_VALUE_BYTES", settings.max_value_bytes as u64),
+        ("WAITING_LIMIT", settings.waiting_limit as u64),
+        ("HOP_LIMIT", u64::from(settings.hop_limit)),
+        ("LINK_QUEUE_FRAMES", settings.link_queue_frames as u64),
+        ("LINK_QUEUE_BYTES", settings.link_queue_bytes as u64),
+    ];
+    if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
+        return Err(PlanError::Zero(name));
+    }
+    let Settings { down_after_ms, suspect_after_ms, .. } = *settings;
+    if down_after_ms <= suspect_after_ms {
+        return Err(PlanError::DownBeforeSuspected { down_after_ms, suspect_after_ms });
+    }
+    Ok(())
+}
+
+fn found(settings: &Settings) -> Result<Config, PlanError> {
+    let view = settings.view.0.clone();
+    if view.is_empty() {
+        return Err(PlanError::NoView);
+    }
+    for address in &view {
+        checked("VIEW", address)?;
+    }
+    let shard_count = match (settings.shard_count, view.len()) {
+        (Some(shard_count), _) => shard_count,
+        (None, 1) => 1,
+        (None, _) => return Err(PlanError::NoShardCount),
+    };
+    Ok(Config::found(&Founding { view, shard_count })?)
+}
+
+/// Where to listen for clients. A bind address may name the host alone: the port is then the socket address's.
+pub(super) fn client_listen(settings: &Settings, address: &str) -> Result<String, PlanError> {
+    let Some(bind) = &settings.bind_address else { return Ok(address.to_owned()) };
+    match split_address(bind) {
+        Err(AddressError::NoPort(_)) => {
+            let (_, port) = split_address(address).map_err(|source| bad("SOCKET_ADDRESS", source))?;
+            checked("BIND_ADDRESS", &format!("{bind}:{port}"))
+        }
+        _ => checked("BIND_ADDRESS", bind),
+    }
+}
+
+fn peer_addresses(settings: &Settings, config: &Config) -> Result<BTreeMap<NodeId, String>, PlanError> {
+    let mut addresses = BTreeMap::new();
+    for Member { node, address, .. } in config.members() {
+        addresses.insert(*node, peer_address(address).map_err(|source| bad("VIEW", source))?);
+    }
+    for item in &settings.peer_addresses.0 {
+        let unfit = || PlanError::BadPeerOverride(item.clone());
+        let (client, peer) = item.split_once('=').ok_or_else(unfit)?;
+        let member = config.by_address(client.trim()).ok_or_else(unfit)?;
+        addresses.insert(member.node, checked("PEER_ADDRESSES", peer.trim())?);
+    }
+    Ok(addresses)
+}
+
+fn links(settings: &Settings) -> LinkSettings {
+    let queue = QueueBounds { frames: settings.link_queue_frames, bytes: settings.link_queue_bytes };
+    let inbox: InboxBounds = LinkSettings::default().inbox;
+    LinkSettings { queue, inbox, link_timeout_ms: settings.link_timeout_ms }
+}
+
+fn node_settings(settings: &Settings) -> node::Settings {
+    node::Settings {
+        causal_wait_ms: settings.causal_wait_ms,
+        repair_holdoff_ms: settings.repair_holdoff_ms,
+        forward_timeout_ms: settings.forward_timeout_ms,
+        write_concern_wait_ms: settings.write_concern_wait_ms,
+        idle_interval_ms: settings.idle_interval_ms,
+        busy_interval_ms: settings.busy_interval_ms,
+        suspect_after_ms: settings.suspect_after_ms,
+        down_after_ms: settings.down_after_ms,
+        drift_ms: settings.drift_ms,
+        max_memory_bytes: settings.max_memory_bytes,
+        tail_bytes: settings.tail_bytes,
+        operation_ttl_ms: settings.operation_ttl_ms,
+        operation_limit: settings.operation_limit,
+        hop_limit: settings.hop_limit,
+        digest_interval_ms: settings.digest_interval_ms,
+        waiting_limit: settings.waiting_limit,
+    }
+}
+
+fn tokens(settings: &Settings) -> Result<TokenKeys, PlanError> {
+    let Some(path) = settings.token_key_file.clone() else { return Ok(TokenKeys::default()) };
+    let text = fs::read_to_string(&path).map_err(|source| PlanError::KeyFile { path: path.clone(), source })?;
+    parse_token_keys(&text).map_err(|source| PlanError::BadKeyFile { path, source })
+}

@@ -1,0 +1,160 @@
+//! Settings: which source is stronger, what is refused, and with which words and exit code.
+
+use std::{fs, path::PathBuf, process::Command};
+
+use causeway::{
+    cli::{
+        plan::{Plan, PlanError},
+        settings::{Flags, KEYS, Loaded, Settings, SettingsError},
+    },
+    id::NodeId,
+};
+
+fn environment(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+}
+
+/// A folder that lives as long as its file is needed.
+fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("causeway.toml");
+    fs::write(&path, text).expect("writable");
+    (folder, path)
+}
+
+fn source(loaded: &Loaded, key: &str) -> String {
+    loaded.rows().into_iter().find(|row| row.key == key).expect("a key of the table").source
+}
+
+#[test]
+fn flags_beat_variables_beat_the_file_beat_defaults() {
+    let (_folder, path) = file("shard_count = 1\ncausal_wait_ms = 10\ndrift_ms = 11\nview = [\"a:1\", \"b:1\"]\n");
+    let flags = Flags { shard_count: Some("3".to_owned()), ..Flags::default() };
+    let variables =
+        environment(&[("SHARD_COUNT", "2"), ("CAUSEWAY_CAUSAL_WAIT_MS", "0"), ("UNRELATED", "x"), ("HOP_LIMIT", "9")]);
+    let loaded = Loaded::load(&flags, Some(&path), variables).expect("legal settings");
+    assert_eq!(loaded.settings.shard_count, Some(3));
+    assert_eq!(loaded.settings.causal_wait_ms, 0);
+    assert_eq!(loaded.settings.drift_ms, 11);
+    assert_eq!(loaded.settings.view.0, ["a:1", "b:1"]);
+    assert_eq!(loaded.settings.hop_limit, Settings::default().hop_limit, "only some variables have a bare name");
+    assert_eq!(source(&loaded, "shard_count"), "flag --shard-count");
+    assert_eq!(source(&loaded, "causal_wait_ms"), "variable CAUSEWAY_CAUSAL_WAIT_MS");
+    assert_eq!(source(&loaded, "drift_ms"), format!("file {}", path.display()));
+    assert_eq!(source(&loaded, "hop_limit"), "default");
+    let keys: Vec<&str> = loaded.rows().into_iter().map(|row| row.key).collect();
+    assert_eq!(keys, KEYS);
+}
+
+#[test]
+fn an_empty_variable_is_an_absent_one() {
+    let loaded = Loaded::load(&Flags::default(), None, environment(&[("SHARD_COUNT", "")])).expect("legal settings");
+    assert_eq!(loaded.settings.shard_count, None);
+}
+
+#[test]
+fn what_is_unknown_or_unfit_is_refused_by_name() {
+    let load = |pairs: &[(&str, &str)]| Loaded::load(&Flags::default(), None, environment(pairs)).expect_err("refused");
+    let unknown = load(&[("CAUSEWAY_SHARDS", "2")]);
+    assert!(matches!(&unknown, SettingsError::UnknownVariable(name) if name == "CAUSEWAY_SHARDS"), "{unknown}");
+    let twice = load(&[("SHARD_COUNT", "2"), ("CAUSEWAY_SHARD_COUNT", "2")]);
+    assert!(matches!(&twice, SettingsError::TwoVariables(name) if name == "SHARD_COUNT"), "{twice}");
+    let no_number = load(&[("SHARD_COUNT", "two")]).to_string();
+    assert!(no_number.contains("two") && no_number.contains("SHARD_COUNT"), "{no_number}");
+    let too_large = load(&[("SHARD_COUNT", "65536")]).to_string();
+    assert!(too_large.contains("SHARD_COUNT"), "{too_large}");
+
+    let (_folder, path) = file("shards = 2\n");
+    let unknown = Loaded::load(&Flags::default(), Some(&path), []).expect_err("refused");
+    assert!(matches!(&unknown, SettingsError::UnknownKey { key, .. } if key == "shards"), "{unknown}");
+    let (_folder, path) = file("[server]\nport = 2\n");
+    let unknown = Loaded::load(&Flags::default(), Some(&path), []).expect_err("refused");
+    assert!(matches!(&unknown, SettingsError::UnknownKey { key, .. } if key == "server"), "{unknown}");
+    let absent = path.with_file_name("absent.toml");
+    assert!(Loaded::load(&Flags::default(), Some(&absent), []).is_err(), "a file that was asked for must be there");
+}
+
+fn six_nodes() -> Settings {
+    let variables = environment(&[
+        ("SOCKET_ADDRESS", "127.0.0.1:8093"),
+        ("VIEW", "127.0.0.1:8095,127.0.0.1:8090, 127.0.0.1:8091,127.0.0.1:8092,127.0.0.1:8093,127.0.0.1:8094"),
+        ("SHARD_COUNT", "2"),
+    ]);
+    Loaded::load(&Flags::default(), None, variables).expect("legal settings").settings
+}
+
+#[test]
+fn the_three_variables_are_enough() {
+    let plan = Plan::new(&six_nodes()).expect("a right start");
+    assert_eq!(plan.peers.me.node, NodeId(3));
+    assert_eq!(plan.client_listen, "127.0.0.1:8093");
+    assert_eq!(plan.peer_listen, "127.0.0.1:18093");
+    assert_eq!(plan.peers.addresses[&NodeId(5)], "127.0.0.1:18095");
+    assert_eq!(plan.data_dir, PathBuf::from("causeway-data/127.0.0.1:8093"));
+}
+
+#[test]
+fn listening_elsewhere_changes_no_identity() {
+    let settings = Settings {
+        bind_address: Some("0.0.0.0".to_owned()),
+        peer_addresses: causeway::cli::list::List(vec!["127.0.0.1:8090=10.0.0.9:7000".to_owned()]),
+        ..six_nodes()
+    };
+    let plan = Plan::new(&settings).expect("a right start");
+    assert_eq!(plan.client_listen, "0.0.0.0:8093");
+    assert_eq!(plan.peer_listen, "0.0.0.0:18093");
+    assert_eq!(plan.peers.me.address, "127.0.0.1:8093");
+    assert_eq!(plan.peers.addresses[&NodeId(0)], "10.0.0.9:7000");
+    assert_eq!(plan.peers.addresses[&NodeId(1)], "127.0.0.1:18091");
+}
+
+#[test]
+fn each_wrong_start_is_told() {
+    let refused = |settings: Settings| Plan::new(&settings).expect_err("a wrong start").to_string();
+    let base = six_nodes;
+    assert!(refused(Settings { socket_address: None, ..base() }).contains("SOCKET_ADDRESS"));
+    assert!(refused(Settings { view: Default::default(), ..base() }).contains("VIEW"));
+    assert!(refused(Settings { socket_address: Some("127.0.0.1:8099".to_owned()), ..base() }).contains("127.0.0.1:8099"));
+    assert!(refused(Settings { socket_address: Some("127.0.0.1".to_owned()), ..base() }).contains("HOST:PORT"));
+    assert!(refused(Settings { shard_count: None, ..base() }).contains("SHARD_COUNT is not set"));
+    assert!(refused(Settings { shard_count: Some(4), ..base() }).contains("8 nodes"));
+    assert!(refused(Settings { shard_count: Some(0), ..base() }).contains("SHARD_COUNT"));
+    assert!(refused(Settings { fsync: "sometimes".to_owned(), ..base() }).contains("sometimes"));
+    assert!(refused(Settings { idle_interval_ms: 0, ..base() }).contains("IDLE_INTERVAL_MS"));
+    assert!(refused(Settings { down_after_ms: 400, ..base() }).contains("DOWN_AFTER_MS"));
+    assert!(refused(Settings { bind_address: Some("a b".to_owned()), ..base() }).contains("BIND_ADDRESS"));
+    let absent = Some(PathBuf::from("/nowhere/keys"));
+    assert!(matches!(Plan::new(&Settings { token_key_file: absent, ..base() }), Err(PlanError::KeyFile { .. })));
+    let unknown = causeway::cli::list::List(vec!["127.0.0.1:9=x:1".to_owned()]);
+    assert!(refused(Settings { peer_addresses: unknown, ..base() }).contains("PEER_ADDRESSES"));
+}
+
+#[test]
+fn one_shard_may_have_one_node() {
+    let variables = environment(&[("SOCKET_ADDRESS", "localhost:8090"), ("VIEW", "localhost:8090")]);
+    let settings = Loaded::load(&Flags::default(), None, variables).expect("legal settings").settings;
+    assert_eq!(Plan::new(&settings).expect("a right start").peers.config.shards().count(), 1);
+}
+
+/// The binary itself, with nothing in its environment but this.
+fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_causeway"))
+        .args(arguments)
+        .env_clear()
+        .envs(variables.iter().copied())
+        .output()
+        .expect("the binary runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn config_print_names_every_source() {
+    let (code, output, errors) = run(&["config", "print", "--hop-limit", "5"], &[("SHARD_COUNT", "2")]);
+    assert_eq!(code, Some(0), "{errors}");
+    let line = |key: &str| output.lines().find(|line| line.split(' ').next() == Some(key)).unwrap_or_default().to_owned();
+    assert!(line("shard_count").contains("= 2 ") && line("shard_count").ends_with("# variable SHARD_COUNT"), "{output}");
+    assert!(line("hop_limit").contains("= 5 ") && line("hop_limit").ends_with("# flag --hop-limit"), "{output}");
+    assert!(line("drift_ms").ends_with("# default"), "{output}");
+    assert_eq!(output.lines().count(), KEYS.len());
+}
