@@ -1,0 +1,246 @@
+//! The node's protocol by hand: nodes as plain values, a network that delivers at once or not at all, a journal that is durable
+//! when told. Effects are values, so nothing here waits for time to pass.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use causeway::{
+    clock::Token,
+    error::Refusal,
+    id::{Incarnation, NodeId, RequestId},
+    message::{Envelope, Message},
+    node::{
+        Answer, Command, Effect, Input, JournalCommand, JournalEvent, KeyAnswer, KeyRequest, Node, NodePlan, Now, Outcome, Reply,
+        Request, Settings,
+    },
+    placement::{Config, Founding},
+    store::{OperationId, Recovered, Value},
+};
+
+/// Nodes, and what is on its way between them.
+struct Bench {
+    nodes: Vec<Node>,
+    now: Now,
+    cut: BTreeSet<(NodeId, NodeId)>,
+    replies: Vec<(NodeId, RequestId, Reply)>,
+    next_request: u64,
+}
+
+impl Bench {
+    fn new(nodes: usize, shard_count: u16, settings: &Settings) -> Self {
+        let view = (0..nodes).map(|i| format!("10.0.0.{}:8090", i + 1)).collect();
+        let config = Arc::new(Config::found(&Founding { view, shard_count }).expect("a config"));
+        let now = Now { monotonic_us: 1_000_000, wall_ms: 1_700_000_000_000 };
+        let plan = |i: u32| NodePlan {
+            config: config.clone(),
+            me: NodeId(i),
+            settings: settings.clone(),
+            incarnation: Incarnation(u64::from(i) + 100),
+            seed: u64::from(i),
+            observed: false,
+        };
+        let nodes = (0..nodes as u32).map(|i| Node::new(plan(i), now, Recovered::default())).collect();
+        let mut bench = Self { nodes, now, cut: BTreeSet::new(), replies: Vec::new(), next_request: 0 };
+        bench.run_ms(1_000);
+        bench
+    }
+
+    /// Lets time pass in steps of a millisecond; messages take no time.
+    fn run_ms(&mut self, ms: u64) {
+        for _ in 0..ms {
+            self.now.monotonic_us += 1_000;
+            self.now.wall_ms += 1;
+            for i in 0..self.nodes.len() {
+                if self.nodes[i].deadline_us() <= self.now.monotonic_us {
+                    self.nodes[i].handle(self.now, Input::Tick);
+                }
+                self.settle(i);
+            }
+        }
+    }
+
+    fn settle(&mut self, first: usize) {
+        let mut turn = vec![first];
+        while let Some(i) = turn.pop() {
+            let effects = self.nodes[i].take_effects();
+            if effects.is_empty() {
+                continue;
+            }
+            turn.push(i);
+            for effect in effects {
+                match effect {
+                    Effect::Send { to, message } => self.deliver(NodeId(i as u32), to, message, &mut turn),
+                    Effect::Reply { id, reply } => self.replies.push((NodeId(i as u32), id, reply)),
+                    Effect::Journal(command) => self.journal(i, command),
+                    Effect::Observe(_) => {}
+                }
+            }
+        }
+    }
+
+    fn deliver(&mut self, from: NodeId, to: NodeId, message: Message, turn: &mut Vec<usize>) {
+        if self.cut.contains(&(from, to)) {
+            return;
+        }
+        let epoch = self.nodes[to.0 as usize].epoch();
+        let envelope = Envelope { epoch, incarnation: Incarnation(u64::from(from.0) + 100), message };
+        self.nodes[to.0 as usize].handle(self.now, Input::Message { from, envelope });
+        turn.push(to.0 as usize);
+    }
+
+    fn journal(&mut self, i: usize, command: JournalCommand) {
+        let event = match command {
+            JournalCommand::Append { lsn, .. } => JournalEvent::Durable(lsn),
+            JournalCommand::Mark(marks) => JournalEvent::Marked { lease: marks.lease },
+            JournalCommand::SnapshotBegin(_) => return,
+            JournalCommand::SnapshotPart(_) => JournalEvent::SnapshotPartDone,
+            JournalCommand::SnapshotEnd => JournalEvent::SnapshotDone,
+        };
+        self.nodes[i].handle(self.now, Input::Journal(event));
+    }
+
+    fn cut(&mut self, node: u32) {
+        for other in 0..self.nodes.len() as u32 {
+            self.cut.insert((NodeId(node), NodeId(other)));
+            self.cut.insert((NodeId(other), NodeId(node)));
+        }
+    }
+
+    /// Asks a node and lets up to `ms` pass until it answers.
+    fn ask(&mut self, node: u32, request: Request, ms: u64) -> Option<Reply> {
+        let id = RequestId(self.next_request);
+        self.next_request += 1;
+        self.nodes[node as usize].handle(self.now, Input::Request { id, request });
+        self.settle(node as usize);
+        for _ in 0..=ms {
+            if let Some(i) = self.replies.iter().position(|(_, answered, _)| *answered == id) {
+                return Some(self.replies.swap_remove(i).2);
+            }
+            self.run_ms(1);
+        }
+        None
+    }
+
+    fn key(&mut self, node: u32, key: &str, token: &Token, command: Command) -> Result<KeyAnswer, Refusal> {
+        let request = KeyRequest { key: key.into(), token: token.clone(), command };
+        match self.ask(node, Request::Key(request), 2_000).expect("every request is answered") {
+            Ok(Answer::Key(answer)) => Ok(answer),
+            Ok(Answer::Count(_)) => panic!("a count for a key"),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    fn get(&mut self, node: u32, key: &str, token: &Token) -> Result<KeyAnswer, Refusal> {
+        self.key(node, key, token, Command::Get)
+    }
+
+    fn put(&mut self, node: u32, key: &str, value: &str, token: &Token) -> Result<KeyAnswer, Refusal> {
+        self.key(node, key, token, put(value, 1, None))
+    }
+}
+
+fn put(value: &str, write_concern: u8, operation: Option<OperationId>) -> Command {
+    Command::Write { value: Some(Value::json(value.to_owned())), operation, write_concern }
+}
+
+fn delete() -> Command {
+    Command::Write { value: None, operation: None, write_concern: 1 }
+}
+
+fn found(value: &str) -> Outcome {
+    Outcome::Found(Value::json(value.to_owned()))
+}
+
+#[test]
+fn a_write_is_read_back_at_every_node_of_both_shards() {
+    let mut bench = Bench::new(6, 2, &Settings::default());
+    for (i, key) in ["a", "b", "c", "d", "e", "f"].into_iter().enumerate() {
+        let written = bench.put(i as u32, key, "1", &Token::default()).expect("written");
+        assert_eq!(written.outcome, Outcome::Created);
+        for node in 0..6 {
+            assert_eq!(bench.get(node, key, &written.token).expect("read").outcome, found("1"));
+        }
+    }
+}
+
+#[test]
+fn a_node_cut_off_acknowledges_and_everyone_has_it_after_the_heal() {
+    let mut bench = Bench::new(3, 1, &Settings::default());
+    bench.cut(2);
+    let written = bench.put(2, "k", "1", &Token::default()).expect("a cut-off node takes writes");
+    bench.run_ms(3_000);
+    assert_eq!(bench.get(0, "k", &Token::default()).expect("read").outcome, Outcome::Absent);
+    assert_eq!(bench.get(0, "k", &written.token).map(|answer| answer.outcome), Err(Refusal::NotSatisfied));
+    bench.cut.clear();
+    bench.run_ms(2_000);
+    assert_eq!(bench.get(0, "k", &Token::default()).expect("read").outcome, found("1"));
+}
+
+#[test]
+fn a_dependency_in_another_shard_is_waited_for() {
+    let mut bench = Bench::new(4, 2, &Settings::default());
+    let config = Config::found(&Founding { view: (1..5).map(|i| format!("10.0.0.{i}:8090")).collect(), shard_count: 2 });
+    let config = config.expect("a config");
+    let key_of = |shard: u16| (0..).map(|i| format!("k{i}")).find(|key| config.shard_of(key).0 == shard).expect("a key");
+    let (x, y) = (key_of(0), key_of(1));
+    // Node 2 is the other replica of x's shard.
+    bench.cut(2);
+    let cause = bench.put(0, &x, "1", &Token::default()).expect("written");
+    let effect = bench.put(1, &y, "2", &cause.token).expect("written");
+    let read = bench.get(3, &y, &Token::default()).map(|answer| answer.token);
+    let seen = read.expect("read");
+    assert!(seen.covers(&effect.token) || seen.covers(&cause.token), "who sees the effect waits for its cause");
+    assert_eq!(bench.get(2, &x, &seen).map(|answer| answer.outcome), Err(Refusal::NotSatisfied));
+}
+
+#[test]
+fn a_deleted_key_is_absent_and_its_tombstone_is_collected() {
+    let mut bench = Bench::new(3, 1, &Settings::default());
+    let written = bench.put(0, "k", "1", &Token::default()).expect("written");
+    let deleted = bench.key(1, "k", &written.token, delete()).expect("deleted");
+    assert_eq!(deleted.outcome, Outcome::Deleted);
+    assert_eq!(bench.get(2, "k", &deleted.token).expect("read").outcome, Outcome::Absent);
+    bench.run_ms(2_000);
+    for node in &bench.nodes {
+        assert_eq!((node.status().tombstones, node.status().keys, node.status().unstable_versions), (0, 0, 0));
+    }
+    assert_eq!(bench.key(0, "k", &deleted.token, delete()).expect("answered").outcome, Outcome::Absent);
+}
+
+#[test]
+fn a_retry_is_one_write_and_another_request_under_its_name_is_refused() {
+    let mut bench = Bench::new(3, 1, &Settings::default());
+    let operation = Some(OperationId(7));
+    let first = bench.key(0, "k", &Token::default(), put("1", 1, operation)).expect("written");
+    bench.run_ms(200);
+    let again = bench.key(1, "k", &Token::default(), put("1", 1, operation)).expect("recognised");
+    assert_eq!(again.outcome, first.outcome);
+    assert_eq!(bench.key(2, "k", &Token::default(), put("2", 1, operation)), Err(Refusal::OperationReused));
+}
+
+#[test]
+fn a_write_concern_above_what_can_be_reached_leaves_the_outcome_unknown() {
+    let mut bench = Bench::new(3, 1, &Settings::default());
+    assert!(bench.key(0, "k", &Token::default(), put("1", 3, None)).is_ok());
+    bench.cut(2);
+    assert!(bench.key(0, "k", &Token::default(), put("2", 2, None)).is_ok());
+    assert_eq!(bench.key(0, "k", &Token::default(), put("3", 3, None)), Err(Refusal::OutcomeUnknown));
+    assert_eq!(bench.key(0, "k", &Token::default(), put("4", 4, None)), Err(Refusal::WriteConcernTooLarge));
+}
+
+#[test]
+fn a_peer_gets_no_repair_during_the_holdoff_after_a_heal() {
+    let settings = Settings { repair_holdoff_ms: 2_500, causal_wait_ms: 0, ..Settings::default() };
+    let mut bench = Bench::new(3, 1, &settings);
+    let old = bench.put(0, "k", "1", &Token::default()).expect("written");
+    bench.run_ms(200);
+    bench.cut(2);
+    bench.run_ms(500);
+    let new = bench.put(0, "k", "2", &old.token).expect("written");
+    bench.run_ms(500);
+    bench.cut.clear();
+    bench.run_ms(1_000);
+    assert_eq!(bench.get(2, "k", &new.token).map(|answer| answer.outcome), Err(Refusal::NotSatisfied));
+    assert_eq!(bench.get(2, "k", &old.token).expect("the old value").outcome, found("1"));
+    bench.run_ms(4_000);
+    assert_eq!(bench.get(2, "k", &new.token).expect("current").outcome, found("2"));
+}
