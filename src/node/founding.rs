@@ -144,6 +144,7 @@ impl Node {
             self.clock.observe(marks.lease);
         }
         self.lease.durable = marks.lease;
+        self.lease.finished_at = marks.finished_at;
         let (applied, lease, takes_writes) = (self.applied.clone(), marks.lease, self.standing.writes.is_ok());
         self.observe(|| Event::Recovered { applied, lease, takes_writes });
     }

@@ -7,14 +7,14 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Call, Env, Handle, Incoming, Sent,
-    journal::{self, JournalError, JournalOptions},
+    journal::{self, JournalError, JournalOptions, JournalStats},
 };
 use crate::{
     id::{Incarnation, NodeId, RequestId},
     message::Envelope,
     node::{Effect, Input, JournalCommand, JournalEvent, Node, NodePlan, Reply, Settings},
     placement::Config,
-    store::Recovered,
+    store::{Recovered, log::Finding},
 };
 
 /// How many calls and journal events are taken at once before their effects are done.
@@ -33,22 +33,34 @@ pub struct StartPlan {
     pub me: NodeId,
     /// What an operator set about the protocol.
     pub settings: Settings,
-    /// What an operator set about the disk.
+    /// What an operator set about the disk. Its salt is drawn anew.
     pub journal: JournalOptions,
     /// Whether the world listens to [`Env::observe`].
     pub observed: bool,
+}
+
+/// A node that runs.
+#[derive(Debug, Clone)]
+pub struct Started {
+    /// The way into it.
+    pub handle: Handle,
+    /// What its journal counts.
+    pub journal: Arc<JournalStats>,
+    /// What was out of the ordinary on its disk.
+    pub findings: Vec<Finding>,
 }
 
 /// Recovers what is on the disk and starts the node. The handle is ready at once; the node may still have to catch up.
 ///
 /// # Errors
 /// The data folder cannot be read, belongs to another node or cluster, or is in use.
-pub async fn start<E: Env>(env: E, plan: StartPlan) -> Result<Handle, JournalError> {
+pub async fn start<E: Env>(env: E, plan: StartPlan) -> Result<Started, JournalError> {
     let (commands, commands_out) = mpsc::unbounded_channel();
     let (events_in, events) = mpsc::unbounded_channel();
     let (recovered_in, recovered) = oneshot::channel();
-    env.spawn_disk(run_journal(env.clone(), plan.journal.clone(), recovered_in, commands_out, events_in));
-    let recovered = recovered.await.unwrap_or(Err(JournalError::Gone))?;
+    let options = JournalOptions { salt: env.random(), ..plan.journal };
+    env.spawn_disk(run_journal(env.clone(), options, recovered_in, commands_out, events_in));
+    let opened = recovered.await.unwrap_or(Err(JournalError::Gone))?;
     let (handle, calls) = Handle::new(plan.config.clone(), CALLS_BOUND);
     let incarnation = Incarnation(env.random());
     let node_plan = NodePlan {
@@ -59,28 +71,37 @@ pub async fn start<E: Env>(env: E, plan: StartPlan) -> Result<Handle, JournalErr
         seed: env.random(),
         observed: plan.observed,
     };
-    let node = Node::new(node_plan, env.now(), recovered);
-    let driver = Driver { env: env.clone(), node, incarnation, commands, replies: BTreeMap::new(), next_request: 0, stopping: None };
+    let node = Node::new(node_plan, env.now(), opened.recovered);
+    let driver =
+        Driver { env: env.clone(), node, incarnation, commands, replies: BTreeMap::new(), next_request: 0, stopping: None };
     env.spawn(driver.run(calls, events));
-    Ok(handle)
+    Ok(Started { handle, journal: opened.stats, findings: opened.findings })
+}
+
+/// What the journal's task found before it began.
+struct Opened {
+    recovered: Recovered,
+    stats: Arc<JournalStats>,
+    findings: Vec<Finding>,
 }
 
 /// Recovery and journal in one task, since their disk calls may block its thread.
 async fn run_journal<E: Env>(
     env: E,
     options: JournalOptions,
-    recovered: oneshot::Sender<Result<Recovered, JournalError>>,
+    opened: oneshot::Sender<Result<Opened, JournalError>>,
     commands: mpsc::UnboundedReceiver<JournalCommand>,
     events: mpsc::UnboundedSender<JournalEvent>,
 ) {
     match journal::open(env.disk(), &options).await {
-        Ok((journal, found)) => {
-            if recovered.send(Ok(found)).is_ok() {
+        Ok((journal, recovered)) => {
+            let (stats, findings) = (journal.stats(), journal.findings().to_vec());
+            if opened.send(Ok(Opened { recovered, stats, findings })).is_ok() {
                 journal.run(env, commands, events).await;
             }
         }
         Err(error) => {
-            let _ = recovered.send(Err(error));
+            let _ = opened.send(Err(error));
         }
     }
 }
@@ -185,8 +206,7 @@ impl<E: Env> Driver<E> {
     fn do_effect(&mut self, effect: Effect) {
         match effect {
             Effect::Send { to, message } => {
-                let envelope =
-                    Envelope { epoch: self.node.epoch(), incarnation: self.incarnation, message };
+                let envelope = Envelope { epoch: self.node.epoch(), incarnation: self.incarnation, message };
                 let Ok(bytes) = postcard::to_allocvec(&envelope) else { return };
                 if self.env.send(to, Bytes::from(bytes)) == Sent::Not {
                     self.input(Input::NotSent { to, message: envelope.message });

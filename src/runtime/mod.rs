@@ -1,9 +1,11 @@
 //! The only code that awaits on a node's behalf: the trait to the world, the driver, the journal. `runtime/tokio` is production.
 
+mod driver;
 mod env;
 mod handle;
 pub mod journal;
 pub mod tokio;
 
+pub use driver::{StartPlan, Started, start};
 pub use env::{Disk, DiskFile, Env, Incoming, Sent};
 pub use handle::{Call, Handle};

@@ -14,7 +14,7 @@
 //! | no room for a segment | the log goes on in the last one, and tries again later |
 //! | a write or sync of the log fails | `Failed`: the log takes no more until a restart; marks are still tried |
 //! | the marks' write or sync fails | `MarkFailed`; the marks that were durable last stay untouched |
-//! | a snapshot fails | given up, `SnapshotDone`: the log that it would have replaced is still there |
+//! | a snapshot fails | `SnapshotGivenUp`: the log that it would have replaced is still there |
 
 mod log_writer;
 mod marks_writer;
@@ -56,12 +56,12 @@ pub struct Journal<D: Disk> {
 pub async fn open<D: Disk>(disk: D, options: &JournalOptions) -> Result<(Journal<D>, Recovered), JournalError> {
     let found = recover::recover(&disk, options).await?;
     let log = LogWriter::new(disk.clone(), options, found.tail);
-    let lost = found.findings.iter().any(Finding::is_loss);
+    let holes = found.findings.iter().any(Finding::leaves_hole);
     let content = MarksContent {
         identity: options.identity.clone(),
         policy: options.policy,
         stop: Stop::None,
-        holes: if lost { Holes::Possible } else { Holes::None },
+        holes: if holes { Holes::Possible } else { Holes::None },
         durable: log.synced().position,
         last: log.synced().last,
         marks: found.recovered.marks.clone(),

@@ -61,6 +61,9 @@ pub enum JournalError {
         /// Its format version.
         version: u8,
     },
+    /// Its task ended before it had begun: the process is going down.
+    #[error("the journal is gone")]
+    Gone,
     /// The disk failed.
     #[error("{name}: {source}")]
     Disk {

@@ -78,7 +78,9 @@ pub(super) async fn recover<D: Disk>(disk: &D, options: &JournalOptions) -> Resu
 }
 
 fn judge(findings: &[Finding], beside: Beside, marks: Option<&Marks>) -> Verdict {
-    if findings.iter().any(Finding::is_loss) {
+    if findings.iter().any(Finding::leaves_hole) {
+        Verdict::Damaged
+    } else if findings.iter().any(Finding::is_loss) {
         Verdict::MayLack
     } else if beside == Beside::Nothing && marks.is_none() {
         Verdict::Empty

@@ -276,7 +276,7 @@ impl<E: Env> Running<E> {
         self.stats.count_snapshot_given_up();
         let not_before_bytes = self.growth.uncovered_bytes + self.options.snapshot_after_bytes / 4 + 1;
         self.growth = Growth { not_before_bytes, covering_bytes: 0, asked: false, ..self.growth };
-        self.tell(JournalEvent::SnapshotDone);
+        self.tell(JournalEvent::SnapshotGivenUp);
     }
 
     fn tell_if_due(&mut self) {

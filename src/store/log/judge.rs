@@ -73,6 +73,18 @@ impl Finding {
         !matches!(self, Self::TornTail { .. } | Self::UnfinishedSegment(_))
     }
 
+    /// Whether something in the middle may be missing, so that what comes behind it proves nothing of what comes before.
+    pub fn leaves_hole(&self) -> bool {
+        matches!(
+            self,
+            Self::LostFrames { .. }
+                | Self::LostHead { .. }
+                | Self::MissingSegments { .. }
+                | Self::LostSnapshot { .. }
+                | Self::KnownHoles
+        )
+    }
+
     /// Whether it means that bytes on the disk are not what was written.
     pub fn is_damage(&self) -> bool {
         match self {
