@@ -5,7 +5,7 @@
 //!    \   |   /
 //!  clock   placement   store                      values and laws: no protocol, no time source, no IO
 //!      \      |       /
-//!          message                                what peers say to each other
+//!     request   message                           what clients ask, and what peers say to each other
 //!             |
 //!           node                                  the protocol: (now, input) -> effects; sans-IO, sans-async
 //!             |
@@ -28,5 +28,6 @@ pub mod message;
 pub mod mutant;
 pub mod node;
 pub mod placement;
+pub mod request;
 pub mod runtime;
 pub mod store;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     clock::{Hlc, VersionVector},
     id::{ActorId, Epoch, Incarnation, NodeId, Slot},
-    node::{Reply, Request},
+    request::{Reply, Request},
     store::{Key, Remembered, Version, Write},
 };
 

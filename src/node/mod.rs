@@ -20,7 +20,6 @@ mod lease;
 mod operations;
 mod pull;
 mod replication;
-mod request;
 mod session;
 mod settings;
 mod snapshot;
@@ -35,9 +34,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
+pub use crate::request::{Answer, Command, KeyAnswer, KeyRequest, Outcome, Reply, Request};
 pub use event::{Event, WhyNoWrites};
 pub use io::{Effect, Input, JournalCommand, JournalEvent, Now};
-pub use request::{Answer, Command, KeyAnswer, KeyRequest, Outcome, Reply, Request};
 pub use settings::Settings;
 pub use status::{Counters, PeerStatus, Status};
 
