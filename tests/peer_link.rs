@@ -1,5 +1,7 @@
 //! Links between real nodes over loopback: what is sent arrives, breaks are told, liars are kept out and harm nobody else.
 
+#![expect(clippy::disallowed_methods, reason = "real links break and heal in real time")]
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};

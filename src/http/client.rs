@@ -4,6 +4,8 @@
 //! A request is sent a second time only when it provably never left: a connection that was kept open may have been closed by the
 //! other side in the meantime.
 
+#![expect(clippy::disallowed_methods, reason = "a client outside of any node: it lives on tokio's own clock and tasks")]
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -165,7 +167,7 @@ async fn exchange(
         Some(mut connection) => match try_send(&mut connection, request).await {
             Ok(response) => (connection, response),
             Err(Unsent::InDoubt(error)) => return Err(broken(error)),
-            Err(Unsent::NeverLeft(request)) => send_fresh(address, request).await?,
+            Err(Unsent::NeverLeft(request)) => send_fresh(address, *request).await?,
         },
     };
     let status = response.status().as_u16();
@@ -186,16 +188,16 @@ async fn send_fresh(address: &str, request: Request<Full<Bytes>>) -> Result<(Con
 }
 
 enum Unsent {
-    NeverLeft(Request<Full<Bytes>>),
+    NeverLeft(Box<Request<Full<Bytes>>>),
     InDoubt(hyper::Error),
 }
 
 async fn try_send(connection: &mut Connection, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Unsent> {
     if connection.ready().await.is_err() {
-        return Err(Unsent::NeverLeft(request));
+        return Err(Unsent::NeverLeft(Box::new(request)));
     }
     connection.try_send_request(request).await.map_err(|mut error| match error.take_message() {
-        Some(request) => Unsent::NeverLeft(request),
+        Some(request) => Unsent::NeverLeft(Box::new(request)),
         None => Unsent::InDoubt(error.into_error()),
     })
 }
