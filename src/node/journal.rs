@@ -232,6 +232,7 @@ impl Node {
         match pending {
             Pending::Own(own) => {
                 self.journal.forget_own(&own);
+                self.progressed = true;
                 self.answer(own.origin, Err(refusal));
             }
             Pending::Run(run) => self.journal.received = without(&self.journal.received, run.actor),

@@ -43,7 +43,9 @@ impl Node {
             Err(WhyNoWrites::Starting) => self.standing.is_founding(),
             Err(WhyNoWrites::NeedsNewActor | WhyNoWrites::FsyncFailed) => false,
         };
-        let marks = Marks { lease, applied: self.applied.clone(), may_write, finished_at: self.lease.finished_at };
+        // Behind a failed fsync records are applied in memory only: that must not count as durable.
+        let applied = if self.journal.failed { &self.stability.durable } else { &self.applied };
+        let marks = Marks { lease, applied: applied.clone(), may_write, finished_at: self.lease.finished_at };
         self.lease.asked = Some(marks.clone());
         self.effects.push(Effect::Journal(JournalCommand::Mark(marks)));
     }

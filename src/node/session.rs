@@ -63,9 +63,6 @@ impl Node {
         if self.standing.is_stopping() {
             return self.answer(ask.origin, Err(Refusal::Stopping));
         }
-        if self.standing.is_founding() {
-            return self.answer(ask.origin, Err(Refusal::Starting));
-        }
         if shard != self.shard {
             return self.forward(ask, shard);
         }
