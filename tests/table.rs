@@ -1,0 +1,126 @@
+//! The conflict rule: what a replica shows depends on which records it has applied, and not on their order.
+
+use std::sync::Arc;
+
+use causeway::{
+    clock::{Dot, Hlc, Token, VersionVector},
+    id::{ActorId, Epoch},
+    placement::SLOTS,
+    store::{Applied, Key, Operation, OperationId, Order, Table, Value, Write},
+};
+use proptest::{collection::vec, prelude::*};
+
+const KEY: &str = "k";
+
+fn write(actor: u32, hlc: u64, value: Option<&str>, operation: Option<u128>) -> Arc<Write> {
+    let operation = operation.map(|id| Operation { id: OperationId(id), fingerprint: 0, existed: false });
+    Arc::new(Write {
+        dot: Dot { actor: ActorId(actor), hlc: Hlc(hlc) },
+        epoch: Epoch::default(),
+        key: KEY.into(),
+        value: value.map(|text| Value::json(text.to_owned())),
+        past: Token::default(),
+        operation,
+    })
+}
+
+fn apply_all<'a>(writes: impl IntoIterator<Item = &'a Arc<Write>>) -> Table {
+    let mut table = Table::default();
+    for write in writes {
+        table.apply(write);
+    }
+    table
+}
+
+fn shown(table: &Table) -> Option<(Order, Option<Value>)> {
+    table.get(KEY).map(|version| (version.order(), version.value.clone()))
+}
+
+#[test]
+fn the_larger_order_wins_whatever_comes_first() {
+    let (old, new) = (write(1, 10, Some("old"), None), write(0, 11, Some("new"), None));
+    assert_eq!(shown(&apply_all([&old, &new])), shown(&apply_all([&new, &old])));
+    assert_eq!(shown(&apply_all([&old, &new])), Some((new.dot.into(), new.value.clone())));
+}
+
+#[test]
+fn two_records_of_one_operation_count_at_the_smaller_order() {
+    let (first, second) = (write(0, 10, Some("v"), Some(1)), write(1, 30, Some("v"), Some(1)));
+    let between = write(2, 20, Some("w"), None);
+    let mut table = apply_all([&between, &second]);
+    assert_eq!(shown(&table), Some((second.dot.into(), second.value.clone())), "only the retry is known yet");
+    assert_eq!(table.apply(&first), Applied::New(between.dot.into()));
+    assert_eq!(shown(&table), Some((between.dot.into(), between.value.clone())));
+}
+
+#[test]
+fn what_is_stable_keeps_nothing_but_key_version_and_value() {
+    let mut table = apply_all([&write(0, 10, Some("v"), Some(1)), &write(1, 20, Some("w"), Some(2))]);
+    assert_eq!(table.unstable(), 2);
+    assert!(table.stabilise(Hlc(20), 10).is_empty());
+    let version = table.get(KEY).expect("the winner");
+    assert_eq!((version.dependencies.clone(), version.operation, table.unstable()), (None, None, 0));
+}
+
+#[test]
+fn a_tombstone_goes_when_it_is_stable_and_not_before() {
+    let mut table = apply_all([&write(0, 10, Some("v"), None), &write(0, 20, None, None)]);
+    assert!(table.stabilise(Hlc(19), 10).is_empty());
+    assert_eq!((table.live(), table.tombstones()), (0, 1));
+    let key: Key = KEY.into();
+    let order = Order { hlc: Hlc(20), actor: ActorId(0) };
+    assert_eq!(table.stabilise(Hlc(20), 10), vec![(key, order)]);
+    assert_eq!((table.live(), table.tombstones(), table.bytes()), (0, 0, 0));
+}
+
+#[test]
+fn a_snapshot_drops_what_its_source_has_seen_superseded_and_keeps_what_it_has_not() {
+    let (stale, own_tail) = (write(0, 10, Some("stale"), None), write(1, 30, Some("tail"), None));
+    let vector: VersionVector = [(ActorId(0), Hlc(20)), (ActorId(1), Hlc(20))].into_iter().collect();
+    let mut table = apply_all([&stale]);
+    table.install(0..SLOTS, &vector, &[]);
+    assert_eq!(shown(&table), None, "the source had collected the key");
+    let mut table = apply_all([&own_tail]);
+    table.install(0..SLOTS, &vector, &[]);
+    assert_eq!(shown(&table), Some((own_tail.dot.into(), own_tail.value.clone())));
+}
+
+#[derive(Debug, Clone)]
+struct Script {
+    writes: Vec<Arc<Write>>,
+    orders: [Vec<usize>; 2],
+}
+
+/// Writes of three actors on one key, some of them second records of an operation, and two orders to apply them in.
+fn script() -> impl Strategy<Value = Script> {
+    vec((0u32..3, prop::option::of(0u128..3), prop::bool::ANY), 1..8).prop_flat_map(|shape| {
+        let writes: Vec<_> = shape
+            .into_iter()
+            .enumerate()
+            .map(|(i, (actor, operation, put))| {
+                // The same operation writes the same value.
+                let value = operation.map_or(format!("{i}"), |id| format!("operation {id}"));
+                write(actor, 10 + i as u64, (put || operation.is_some()).then_some(value.as_str()), operation)
+            })
+            .collect();
+        let order = || Just((0..writes.len()).collect::<Vec<_>>()).prop_shuffle();
+        (Just(writes.clone()), order(), order()).prop_map(|(writes, a, b)| Script { writes, orders: [a, b] })
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_same_records_in_any_order_show_the_same(script in script()) {
+        let tables = script.orders.each_ref().map(|order| apply_all(order.iter().map(|i| &script.writes[*i])));
+        prop_assert_eq!(shown(&tables[0]), shown(&tables[1]));
+        prop_assert_eq!(tables[0].digest(0..SLOTS), tables[1].digest(0..SLOTS));
+    }
+
+    #[test]
+    fn settling_what_is_stable_changes_nothing_that_is_shown(script in script(), stable in 9u64..20) {
+        let mut table = apply_all(&script.writes);
+        let before = shown(&table).filter(|(_, value)| value.is_some());
+        table.stabilise(Hlc(stable), 100);
+        prop_assert_eq!(shown(&table).filter(|(_, value)| value.is_some()), before);
+    }
+}
