@@ -53,8 +53,17 @@ pub struct HttpMetrics {
     token_chars: Histogram,
     connections: Gauge,
     connections_refused: Family<CauseLabel, Counter>,
-    connections_timed_out: Family<CauseLabel, Counter>,
+    connections_failed: Family<CauseLabel, Counter>,
     request_names: AtomicU64,
+}
+
+/// Counted as open until it is dropped.
+pub(super) struct OpenConnection(Gauge);
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 impl Default for HttpMetrics {
@@ -67,7 +76,7 @@ impl Default for HttpMetrics {
             token_chars: Histogram::new(TOKEN_BUCKETS),
             connections: Gauge::default(),
             connections_refused: Family::default(),
-            connections_timed_out: Family::default(),
+            connections_failed: Family::default(),
             request_names: AtomicU64::default(),
         };
         metrics.register();
@@ -86,8 +95,8 @@ impl HttpMetrics {
         registry.register("http_connections", "Open client connections", self.connections.clone());
         let refused = self.connections_refused.clone();
         registry.register("http_connections_refused", "Connections over a limit, by limit", refused);
-        let timed_out = self.connections_timed_out.clone();
-        registry.register("http_connections_timed_out", "Connections closed as too slow, by cause", timed_out);
+        let failed = self.connections_failed.clone();
+        registry.register("http_connections_failed", "Connections ended by slow clients, broken requests, broken links", failed);
     }
 
     /// What to encode at a scrape.
@@ -107,6 +116,19 @@ impl HttpMetrics {
 
     pub(super) fn saw_token(&self, chars: usize) {
         self.token_chars.observe(chars as f64);
+    }
+
+    pub(super) fn opened_connection(&self) -> OpenConnection {
+        self.connections.inc();
+        OpenConnection(self.connections.clone())
+    }
+
+    pub(super) fn refused_connection(&self, cause: &'static str) {
+        self.connections_refused.get_or_create(&CauseLabel { cause }).inc();
+    }
+
+    pub(super) fn failed_connection(&self, cause: &'static str) {
+        self.connections_failed.get_or_create(&CauseLabel { cause }).inc();
     }
 
     /// A name for a request whose client gave none.

@@ -4,10 +4,13 @@
 //! to ask) and the node's [`Handle`](crate::runtime::Handle). The router reads no clock, sets no timer and starts no task: what it needs of time comes in
 //! with [`App::clock`], what bounds a connection in time is in the accept loop. So the same router runs in simulation.
 
+mod accept;
 mod address;
+mod admission;
 mod app;
 mod body;
 mod client;
+mod connection;
 mod error;
 mod health;
 mod json;
@@ -15,6 +18,7 @@ mod key;
 mod kvs;
 mod metrics;
 mod observe;
+mod pace;
 mod route;
 mod router;
 mod scrape;
@@ -22,6 +26,7 @@ mod shard;
 mod view;
 mod write_headers;
 
+pub use accept::{AcceptSettings, Server};
 pub use address::AddressError;
 pub use app::{App, Clock, Limits, MoreMetrics};
 pub use body::BodyTimedOut;

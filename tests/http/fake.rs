@@ -71,6 +71,11 @@ impl Got {
 impl Fake {
     /// A node that answers every request with this.
     pub fn answering(reply: Reply) -> Self {
+        Self::counting(reply, Arc::default())
+    }
+
+    /// The same, counting in metrics that others count in too.
+    pub fn counting(reply: Reply, metrics: Arc<HttpMetrics>) -> Self {
         let founding = Founding { view: addresses(), shard_count: SHARDS };
         let config = Arc::new(Config::found(&founding).expect("a legal founding"));
         let (handle, calls) = Handle::new(config, 16);
@@ -86,7 +91,7 @@ impl Fake {
             handle,
             tokens: tokens.clone(),
             limits: Limits { max_value_bytes: MAX_VALUE_BYTES, ..Limits::default() },
-            metrics: Arc::new(HttpMetrics::default()),
+            metrics,
             clock: Arc::new(move || ticks.fetch_add(1_000, Ordering::Relaxed)),
             more_metrics: Some(more),
         };

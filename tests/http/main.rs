@@ -1,5 +1,7 @@
 //! The router against a scripted node: every row of the course dialect, every error, and what an operator reads.
 
+mod client;
+mod connections;
 mod errors;
 mod fake;
 mod fuzz;

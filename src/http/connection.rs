@@ -1,0 +1,141 @@
+//! One client's connection: hyper over a stream that gives up on a client that is too slow.
+
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, Response},
+};
+use hyper::{
+    body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    net::TcpStream,
+    sync::watch,
+    time::{Sleep, sleep},
+};
+use tower::ServiceExt;
+
+use super::{
+    AcceptSettings, BodyTimedOut, HttpMetrics,
+    admission::Permit,
+    pace::{Exchange, PacedStream, Timer},
+};
+
+/// A body is read through a buffer of at least this size.
+const MIN_BUFFER_BYTES: usize = 64 << 10;
+
+/// Everything that one connection needs.
+pub(super) struct Connection {
+    pub router: Router,
+    pub settings: AcceptSettings,
+    pub metrics: Arc<HttpMetrics>,
+    pub permit: Permit,
+    pub stop: watch::Receiver<bool>,
+}
+
+impl Connection {
+    /// Serves requests until either side closes, a bound is reached, or the server stops.
+    pub(super) async fn serve(self, stream: TcpStream) {
+        let Self { router, settings, metrics, permit, mut stop } = self;
+        let _permit = permit;
+        // Answers are small and waited for. Where this fails the connection is gone already.
+        let _ = stream.set_nodelay(true);
+        let exchange = Arc::new(Exchange::new(&settings));
+        let paced = PacedStream::new(stream, exchange.clone());
+        let service = service_fn(|request| answer(router.clone(), &exchange, &settings, request));
+        let mut connection = pin!(
+            http1::Builder::new()
+                .header_read_timeout(None)
+                .max_header_size(settings.max_head_bytes)
+                .max_buf_size(settings.max_head_bytes.max(MIN_BUFFER_BYTES))
+                .serve_connection(TokioIo::new(paced), service)
+        );
+        let _open = metrics.opened_connection();
+        let mut timer = Timer::default();
+        let mut is_stopping = false;
+        let failure = loop {
+            tokio::select! {
+                biased;
+                () = stopped(&mut stop), if !is_stopping => {
+                    is_stopping = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                ended = &mut connection => break ended.err().map(|error| failure_label(&error)),
+                bound = poll_fn(|cx| exchange.poll_exceeded(&mut timer, cx)) => break Some(bound.label()),
+            }
+        };
+        if let Some(cause) = failure {
+            metrics.failed_connection(cause);
+            tracing::debug!(cause, "client connection failed");
+        }
+    }
+}
+
+/// Until the server stops, or whoever would say so is gone.
+pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+async fn answer(
+    router: Router,
+    exchange: &Exchange,
+    settings: &AcceptSettings,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    let _answering = exchange.answering();
+    let timeout = Duration::from_millis(settings.body_timeout_ms);
+    router.oneshot(request.map(|body| Body::new(BoundedBody { body, timeout, deadline: None }))).await
+}
+
+fn failure_label(error: &hyper::Error) -> &'static str {
+    if error.is_parse_too_large() {
+        "head_too_large"
+    } else if error.is_parse() {
+        "malformed"
+    } else {
+        "broken"
+    }
+}
+
+/// A body that must be there in time.
+struct BoundedBody {
+    body: Incoming,
+    timeout: Duration,
+    /// Runs from when the body was first waited for: most bodies come with their heads.
+    deadline: Option<Pin<Box<Sleep>>>,
+}
+
+impl HttpBody for BoundedBody {
+    type Data = Bytes;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+        }
+        let timeout = self.timeout;
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(timeout)));
+        ready!(deadline.as_mut().poll(cx));
+        Poll::Ready(Some(Err(BodyTimedOut.into())))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
