@@ -5,7 +5,9 @@ compile_error!(
     "the simulator needs --cfg madsim: it stands in .cargo/config.toml, and any RUSTFLAGS in the environment overrides it"
 );
 
+pub mod checker;
 pub mod conformance;
+pub mod history;
 pub mod observe;
 pub mod seeded;
 pub mod streams;

@@ -1,0 +1,236 @@
+//! The books of the client side: operations by session, key and dot, and what each session has seen.
+//!
+//! Memory is bounded by what may still be read: a write is forgotten once every session has a newer one of the key in its past
+//! (the *stable frontier*). Who reads a forgotten write has read something stale.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use causeway::{
+    clock::Dot,
+    store::{Key, OperationId, Order, Write},
+};
+
+use super::Past;
+use crate::history::{History, Invocation, Kind, OpId, Operation, Outcome, SessionId};
+
+/// Operations between two sweeps for what can be forgotten.
+const SWEEP_OPERATIONS: u32 = 256;
+
+/// What is known of one session.
+#[derive(Debug, Default)]
+pub struct Session {
+    /// All that it has seen.
+    pub past: Arc<Past>,
+    /// The largest stamp of its own acknowledged writes.
+    pub newest_own: Option<Order>,
+    /// For each session, the last of its writes that this one read itself.
+    pub read_from: BTreeMap<SessionId, u32>,
+    /// For each key, the largest stamp that this session read itself.
+    pub read: BTreeMap<Key, Order>,
+    writes: u32,
+}
+
+/// Who asked for a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// This operation.
+    By(OpId),
+    /// An operation that is forgotten.
+    Once,
+    /// Nobody.
+    ByNobody,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Books {
+    history: History,
+    sessions: Vec<Session>,
+    writes_by_key: BTreeMap<Key, Vec<OpId>>,
+    by_operation: BTreeMap<OperationId, OpId>,
+    next_sweep: u32,
+}
+
+impl Books {
+    /// Books for a run with that many sessions. All are known from the start: one that has seen nothing holds everything back
+    /// from being forgotten.
+    pub fn new(sessions: usize) -> Self {
+        Self {
+            history: History::default(),
+            sessions: (0..sessions).map(|_| Session::default()).collect(),
+            writes_by_key: BTreeMap::new(),
+            by_operation: BTreeMap::new(),
+            next_sweep: SWEEP_OPERATIONS,
+        }
+    }
+
+    /// All operations that are kept.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// One session.
+    pub fn session(&self, id: SessionId) -> &Session {
+        &self.sessions[usize::from(id.0)]
+    }
+
+    /// The writes of a key that are kept, but not those that were refused and left no record.
+    pub fn writes_of(&self, key: &str) -> impl Iterator<Item = &Operation> {
+        let refused =
+            |write: &&Operation| matches!(write.outcome, Outcome::NotApplied | Outcome::Absent) && write.dots.is_empty();
+        let ids = self.writes_by_key.get(key).into_iter().flatten();
+        ids.filter_map(|id| self.history.get(*id)).filter(move |write| !refused(write))
+    }
+
+    /// Notes a new operation.
+    pub fn invoke(&mut self, invocation: Invocation) -> OpId {
+        let session = &mut self.sessions[usize::from(invocation.session.0)];
+        let sequence = match invocation.kind {
+            Kind::Get => 0,
+            Kind::Put | Kind::Delete => {
+                session.writes += 1;
+                session.writes
+            }
+        };
+        let past = session.past.clone();
+        let Invocation { key, idempotency, .. } = invocation.clone();
+        let id = self.history.invoke(invocation, sequence, past);
+        if sequence > 0 {
+            self.writes_by_key.entry(key).or_default().push(id);
+            if let Some(operation) = idempotency {
+                self.by_operation.insert(operation, id);
+            }
+        }
+        id
+    }
+
+    /// Notes that an operation is sent once more.
+    pub fn retry(&mut self, id: OpId) {
+        let Some(operation) = self.history.get_mut(id) else { return };
+        operation.attempts = operation.attempts.saturating_add(1);
+        operation.in_doubt |= operation.outcome == Outcome::Unknown;
+        if !operation.outcome.is_acknowledged() {
+            operation.outcome = Outcome::Pending;
+        }
+    }
+
+    /// Notes what a session was told. The answer to a retry never takes back what an earlier answer said.
+    pub fn answer(&mut self, id: OpId, outcome: Outcome, at_us: u64) {
+        let Some(operation) = self.history.get_mut(id) else { return };
+        operation.returned_us = Some(at_us);
+        if operation.outcome.is_acknowledged() {
+            return;
+        }
+        operation.outcome = if operation.in_doubt && !outcome.is_acknowledged() { Outcome::Unknown } else { outcome };
+        let Invocation { session, key, .. } = operation.invocation.clone();
+        match operation.outcome {
+            Outcome::Created | Outcome::Overwrote => self.see(session, id, How::Wrote),
+            Outcome::Found(write) => self.see(session, write, How::Read),
+            Outcome::Absent => {
+                if let Some(tombstone) = self.only_tombstone(session, &key) {
+                    self.see(session, tombstone, How::Read);
+                }
+            }
+            Outcome::Pending | Outcome::NotApplied | Outcome::Unknown => {}
+        }
+        if self.history.invoked() >= self.next_sweep {
+            self.next_sweep = self.history.invoked() + SWEEP_OPERATIONS;
+            self.sweep();
+        }
+    }
+
+    /// The operation that asked for a write, as far as it can be told: by its value, by its idempotency key, or, for a delete
+    /// without one, as the only unanswered delete of the key.
+    pub fn asked_for(&self, write: &Write) -> Asked {
+        let id = match (&write.value, &write.operation) {
+            (Some(value), _) => OpId::of_value(&value.bytes),
+            (None, Some(operation)) => self.by_operation.get(&operation.id).copied(),
+            (None, None) => self.nameless_delete(&write.key),
+        };
+        match id.filter(|id| id.0 < self.history.invoked()) {
+            Some(id) if self.history.get(id).is_some() => Asked::By(id),
+            Some(_) => Asked::Once,
+            None => Asked::ByNobody,
+        }
+    }
+
+    /// A delete of the key that is told from others by nothing but its key. The workload sends no two such deletes at once.
+    pub fn nameless_delete(&self, key: &str) -> Option<OpId> {
+        let open = |op: &&Operation| {
+            op.invocation.kind == Kind::Delete
+                && op.invocation.idempotency.is_none()
+                && op.dots.is_empty()
+                && matches!(op.outcome, Outcome::Pending | Outcome::Unknown)
+        };
+        self.writes_of(key).find(open).map(|op| op.id)
+    }
+
+    /// Notes the dot of an operation's record.
+    pub fn record(&mut self, id: OpId, dot: Dot) {
+        if let Some(operation) = self.history.get_mut(id).filter(|operation| !operation.dots.contains(&dot)) {
+            operation.dots.push(dot);
+        }
+    }
+
+    fn see(&mut self, session: SessionId, write: OpId, how: How) {
+        let Some(write) = self.history.get(write) else { return };
+        let session = &mut self.sessions[usize::from(session.0)];
+        Arc::make_mut(&mut session.past).see(write);
+        match how {
+            How::Wrote => session.newest_own = session.newest_own.max(write.smallest()),
+            How::Read => {
+                let last = session.read_from.entry(write.invocation.session).or_default();
+                *last = (*last).max(write.sequence);
+                if let Some(order) = write.smallest() {
+                    let newest = session.read.entry(write.invocation.key.clone()).or_insert(order);
+                    *newest = (*newest).max(order);
+                }
+            }
+        }
+    }
+
+    /// The tombstone that a read of 'absent' saw, where only one can be it: the session's past holds a value, and of the deletes
+    /// only one is not older. Where several can be it none is assumed, so the check is weaker there, never wrong.
+    fn only_tombstone(&self, session: SessionId, key: &str) -> Option<OpId> {
+        let past = &self.session(session).past;
+        let seen = self.writes_of(key).filter(|write| past.contains(write)).filter_map(Operation::smallest).max()?;
+        let mut candidates = self
+            .writes_of(key)
+            .filter(|write| write.invocation.kind == Kind::Delete && write.largest().is_none_or(|order| order >= seen));
+        match (candidates.next(), candidates.next()) {
+            (Some(only), None) if only.largest().is_some() => Some(only.id),
+            _ => None,
+        }
+    }
+
+    fn sweep(&mut self) {
+        let mut forgotten = Vec::new();
+        for ids in self.writes_by_key.values_mut() {
+            let writes: Vec<&Operation> = ids.iter().filter_map(|id| self.history.get(*id)).collect();
+            let everywhere = |write: &&&Operation| self.sessions.iter().all(|session| session.past.contains(write));
+            let Some(stable) = writes.iter().filter(everywhere).filter_map(|write| write.smallest()).max() else { continue };
+            let stale: Vec<OpId> = writes
+                .iter()
+                .filter(|write| write.outcome != Outcome::Pending && write.largest().is_some_and(|order| order < stable))
+                .map(|write| write.id)
+                .collect();
+            ids.retain(|id| !stale.contains(id));
+            forgotten.extend(stale);
+        }
+        let newest = self.history.invoked().saturating_sub(SWEEP_OPERATIONS);
+        let closed = |op: &&Operation| !op.is_write() && op.outcome != Outcome::Pending && op.id.0 < newest;
+        forgotten.extend(self.history.iter().filter(closed).map(|op| op.id));
+        for id in forgotten {
+            self.history.forget(id);
+        }
+        let history = &self.history;
+        for session in &mut self.sessions {
+            Arc::make_mut(&mut session.past).retain(|id| history.get(id).is_some());
+        }
+    }
+}
+
+enum How {
+    Wrote,
+    Read,
+}

@@ -1,0 +1,177 @@
+//! All checkers over one run: each observation is shown to those that it concerns, then noted in the books.
+
+use causeway::{
+    clock::{Dot, TokenKeys},
+    id::NodeId,
+    node::Event,
+    placement::Config,
+    store::{Key, Order, Version, Write},
+};
+
+use super::{
+    Answer, Asked, Books, IsTombstone, Known, Reading, Replicas, Violation, a1_stamps, a2_reads, answers, applied_once,
+    convergence, durability, promises, records_are_asked_for, same_set_same_state, stamps_never_go_back, token_covers_past,
+    tombstones,
+};
+use crate::history::{Invocation, OpId, Outcome};
+
+/// Judges one run. Every method that learns something fails with the first violation that it shows; the run ends there.
+#[derive(Debug)]
+pub struct Judge {
+    books: Books,
+    replicas: Replicas,
+    keys: TokenKeys,
+    longest_token: usize,
+}
+
+impl Judge {
+    /// A judge of a run with that many sessions, on nodes of this config, whose tokens are sealed with these keys.
+    pub fn new(config: &Config, sessions: usize, keys: TokenKeys) -> Self {
+        Self { books: Books::new(sessions), replicas: Replicas::new(config), keys, longest_token: 0 }
+    }
+
+    /// What is known of sessions and their operations.
+    pub fn books(&self) -> &Books {
+        &self.books
+    }
+
+    /// What is known of replicas and their records.
+    pub fn replicas(&self) -> &Replicas {
+        &self.replicas
+    }
+
+    /// The most characters that a token had.
+    pub fn longest_token(&self) -> usize {
+        self.longest_token
+    }
+
+    /// A session begins an operation.
+    pub fn invoke(&mut self, invocation: Invocation) -> OpId {
+        self.books.invoke(invocation)
+    }
+
+    /// A session sends an operation once more, under the same idempotency key.
+    pub fn retry(&mut self, op: OpId) {
+        self.books.retry(op);
+    }
+
+    /// No answer came: the operation may have happened, or may happen yet.
+    pub fn gave_up(&mut self, op: OpId, at_us: u64) {
+        self.books.answer(op, Outcome::Unknown, at_us);
+    }
+
+    /// An answer came. Says what it means for the operation.
+    ///
+    /// # Errors
+    /// The answer is not in the contract, is stale, or carries a token that does not stand for it.
+    pub fn answered(&mut self, op: OpId, answer: &Answer, at_us: u64) -> Result<Outcome, Violation> {
+        let Some(operation) = self.books.history().get(op) else { return Ok(Outcome::Unknown) };
+        let session = operation.invocation.session;
+        let outcome = answers::outcome_of(operation.invocation.kind, answer)?;
+        a2_reads::check(&self.books, op, outcome)?;
+        self.books.answer(op, outcome, at_us);
+        if let Some(operation) = self.books.history().get(op) {
+            records_are_asked_for::check_refusal(operation)?;
+        }
+        if let Some(token) = &answer.token {
+            self.longest_token = self.longest_token.max(token.len());
+            let holder = format!("{session} after {op}");
+            token_covers_past::check_text(&self.keys, token, &self.books.session(session).past, &holder)?;
+        }
+        Ok(outcome)
+    }
+
+    /// A node's disk is gone, or what it had not synced may count: its next start may find less.
+    pub fn may_lose(&mut self, node: NodeId) {
+        if let Some(replica) = self.replicas.get_mut(node) {
+            replica.may_lose = true;
+        }
+    }
+
+    /// A node says that something happened.
+    ///
+    /// # Errors
+    /// It should not have.
+    pub fn happened(&mut self, node: NodeId, event: &Event) -> Result<(), Violation> {
+        match event {
+            Event::Recovered { applied, .. } => {
+                durability::check_recovery(&self.replicas, node, applied)?;
+                self.replicas.recover(node, applied);
+            }
+            Event::Applied { write, winner } => self.applied(node, write, *winner)?,
+            Event::Promised { actor, upto } => {
+                promises::check_promise(&self.replicas, node, *actor, *upto)?;
+                if let Some(replica) = self.replicas.get_mut(node) {
+                    replica.promised.raise(*actor, *upto);
+                }
+            }
+            Event::Installed { key, versions } => self.installed(node, key, versions)?,
+            Event::Collected { key, order } => {
+                tombstones::check(&self.replicas, node, key, *order)?;
+                self.replicas.note_collected(key, *order);
+            }
+            Event::Acknowledged(dot) => {
+                durability::check_answer(&self.replicas, node, *dot)?;
+                if let Some(replica) = self.replicas.get_mut(node) {
+                    replica.answered = replica.answered.max(dot.hlc);
+                }
+            }
+            Event::Stable(_)
+            | Event::Suspected(_)
+            | Event::Trusted(_)
+            | Event::Down(_)
+            | Event::Up(_)
+            | Event::StoppedWriting(_)
+            | Event::TakesWrites => {}
+        }
+        Ok(())
+    }
+
+    /// The run is quiet and every replica was asked for every key.
+    ///
+    /// # Errors
+    /// The replicas disagree, or an acknowledged write is gone.
+    pub fn quiescent(&self, readings: &[Reading]) -> Result<(), Violation> {
+        convergence::check_agreement(readings)?;
+        convergence::check_nothing_lost(&self.books, readings)
+    }
+
+    fn applied(&mut self, node: NodeId, write: &Write, winner: Order) -> Result<(), Violation> {
+        a1_stamps::check_known(&self.replicas, write)?;
+        if self.replicas.record(write.dot).is_none() {
+            self.learn(write)?;
+        }
+        applied_once::check(&self.replicas, node, write.dot)?;
+        self.replicas.apply(node, write.dot);
+        stamps_never_go_back::check(&self.replicas, node, &write.key, Some(winner))?;
+        same_set_same_state::check(&self.replicas, node, write, winner)?;
+        self.replicas.note_winner(node, &write.key, Dot { actor: winner.actor, hlc: winner.hlc });
+        Ok(())
+    }
+
+    fn learn(&mut self, write: &Write) -> Result<(), Violation> {
+        let asked = self.books.asked_for(write);
+        records_are_asked_for::check_new(&self.books, &self.replicas, write, asked)?;
+        promises::check_new_record(&self.replicas, write.dot)?;
+        let op = if let Asked::By(op) = asked { Some(op) } else { None };
+        let is_tombstone = if write.value.is_none() { IsTombstone::Yes } else { IsTombstone::No };
+        let known = Known::new(write.key.clone(), write.operation.map(|operation| operation.id), op, is_tombstone);
+        self.replicas.learn(write.dot, known);
+        let Some(op) = op else { return Ok(()) };
+        self.books.record(op, write.dot);
+        let Some(operation) = self.books.history().get(op) else { return Ok(()) };
+        a1_stamps::check_new(&self.books, operation, write.dot)?;
+        token_covers_past::check(&write.seen(), &operation.past, &write.to_string())
+    }
+
+    fn installed(&mut self, node: NodeId, key: &Key, versions: &[Version]) -> Result<(), Violation> {
+        stamps_never_go_back::check(&self.replicas, node, key, versions.first().map(Version::order))?;
+        for version in versions {
+            self.replicas.apply(node, version.dot);
+        }
+        if let Some(winner) = versions.first() {
+            self.replicas.note_winner(node, key, winner.dot);
+        }
+        Ok(())
+    }
+}

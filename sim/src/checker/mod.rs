@@ -1,0 +1,46 @@
+//! The judges. They watch a run while it happens, from both sides: what clients are told, and what replicas say they did. One
+//! property, one file; the two sets of books that they judge by, [`Books`] of the clients and [`Replicas`] of the servers, are
+//! the checkers' own. Tokens and vectors of the protocol are judged and never believed.
+//!
+//! | file | property |
+//! | --- | --- |
+//! | [`a1_stamps`] | A1: a new write's stamp is above its past; I4: dots never repeat |
+//! | [`a2_reads`] | A2: reads are not older than the session's past |
+//! | [`token_covers_past`] | I1: tokens stand for the whole past; I3: they are bounded |
+//! | [`promises`] | I5, I7: a promise is true when given and for ever |
+//! | [`applied_once`] | I8: no record is applied twice |
+//! | [`same_set_same_state`] | the winner depends on what is applied and on nothing else |
+//! | [`stamps_never_go_back`] | a replica's winner never gets older |
+//! | [`tombstones`] | I21: nothing returns from the dead |
+//! | [`durability`] | what was acknowledged is there after a restart |
+//! | [`convergence`] | I10: at quiescence all agree, and nothing is lost |
+//! | [`records_are_asked_for`] | refusals are final, retries make no second record |
+//! | [`answers`] | each answer is in the contract |
+
+pub mod a1_stamps;
+pub mod a2_reads;
+pub mod answers;
+pub mod applied_once;
+mod books;
+pub mod convergence;
+pub mod durability;
+mod judge;
+#[cfg(test)]
+mod litmus;
+mod past;
+pub mod promises;
+pub mod records_are_asked_for;
+mod replicas;
+pub mod same_set_same_state;
+pub mod stamps_never_go_back;
+pub mod token_covers_past;
+pub mod tombstones;
+mod violation;
+
+pub use answers::Answer;
+pub use books::{Asked, Books, Session};
+pub use convergence::Reading;
+pub use judge::Judge;
+pub use past::Past;
+pub use replicas::{IsTombstone, Known, Replica, Replicas};
+pub use violation::{Guarantee, Property, Violation};

@@ -1,0 +1,243 @@
+//! The books of the server side: which records exist, where each is applied, and who wins where.
+//!
+//! Built from what nodes say happened, one event after another; what a replica's winner *should* be is worked out here anew from
+//! the set of records that it has applied, so that it can be compared with what the replica says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use causeway::{
+    clock::{Dot, Hlc, VersionVector},
+    id::{ActorId, NodeId, ShardId},
+    placement::Config,
+    store::{Key, OperationId, Order},
+};
+
+use crate::history::OpId;
+
+/// One record, known since some replica applied it.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// The key.
+    pub key: Key,
+    /// The idempotency key under which it was made.
+    pub operation: Option<OperationId>,
+    /// The operation that asked for it; none once that is forgotten.
+    pub op: Option<OpId>,
+    /// Whether it deletes.
+    pub is_tombstone: bool,
+    applied_at: BTreeSet<NodeId>,
+}
+
+/// What is known of one replica.
+#[derive(Debug, Clone)]
+pub struct Replica {
+    /// Its actor.
+    pub actor: ActorId,
+    /// Its shard.
+    pub shard: ShardId,
+    /// How far it says that it has applied each actor.
+    pub promised: VersionVector,
+    /// What it recovered at its last start: applied before it could say so.
+    pub recovered: VersionVector,
+    /// The last own write that it answered.
+    pub answered: Hlc,
+    /// The largest winner of each key so far.
+    pub winners: BTreeMap<Key, Dot>,
+    /// Whether its next start may find less than it had: its disk was lost, or its fsync policy is lax.
+    pub may_lose: bool,
+    /// What it had promised when it lost something.
+    owes: VersionVector,
+}
+
+impl Replica {
+    /// Whether it lost something, and has not caught up since.
+    pub fn is_behind(&self) -> bool {
+        self.may_lose || self.owes.iter().any(|(actor, hlc)| self.promised.get(actor) < hlc)
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Replicas {
+    replicas: BTreeMap<NodeId, Replica>,
+    records: BTreeMap<Dot, Known>,
+    by_key: BTreeMap<Key, BTreeSet<Dot>>,
+    /// The largest tombstone of each key that was collected anywhere.
+    collected: BTreeMap<Key, Order>,
+}
+
+impl Replicas {
+    /// The replicas of a config, with nothing applied.
+    pub fn new(config: &Config) -> Self {
+        let replica = |actor, shard| Replica {
+            actor,
+            shard,
+            promised: VersionVector::default(),
+            recovered: VersionVector::default(),
+            answered: Hlc::ZERO,
+            winners: BTreeMap::new(),
+            may_lose: false,
+            owes: VersionVector::default(),
+        };
+        Self {
+            replicas: config.members().iter().map(|member| (member.node, replica(member.actor, member.shard))).collect(),
+            records: BTreeMap::new(),
+            by_key: BTreeMap::new(),
+            collected: BTreeMap::new(),
+        }
+    }
+
+    /// One replica.
+    pub fn get(&self, node: NodeId) -> Option<&Replica> {
+        self.replicas.get(&node)
+    }
+
+    /// One replica, for noting what became known of it.
+    pub fn get_mut(&mut self, node: NodeId) -> Option<&mut Replica> {
+        self.replicas.get_mut(&node)
+    }
+
+    /// The replicas that hold what this actor writes.
+    pub fn of_actor(&self, actor: ActorId) -> impl Iterator<Item = (NodeId, &Replica)> {
+        let shard = self.replicas.values().find(|replica| replica.actor == actor).map(|replica| replica.shard);
+        self.replicas.iter().filter(move |(_, replica)| Some(replica.shard) == shard).map(|(node, replica)| (*node, replica))
+    }
+
+    /// The record with this dot.
+    pub fn record(&self, dot: Dot) -> Option<&Known> {
+        self.records.get(&dot)
+    }
+
+    /// The records of a key, by dot.
+    pub fn records_of(&self, key: &str) -> impl Iterator<Item = (Dot, &Known)> {
+        self.by_key.get(key).into_iter().flatten().filter_map(|dot| Some((*dot, self.records.get(dot)?)))
+    }
+
+    /// An actor's records above one hlc, up to another.
+    pub fn records_between(&self, actor: ActorId, above: Hlc, upto: Hlc) -> impl Iterator<Item = (Dot, &Known)> {
+        let from = Dot { actor, hlc: above.next() };
+        let range = (above < upto).then(|| self.records.range(from..=Dot { actor, hlc: upto }));
+        range.into_iter().flatten().map(|(dot, known)| (*dot, known))
+    }
+
+    /// All records that a node has said to have applied.
+    pub fn applied_by(&self, node: NodeId) -> impl Iterator<Item = (Dot, &Known)> {
+        self.records.iter().filter(move |(_, known)| known.applied_at.contains(&node)).map(|(dot, known)| (*dot, known))
+    }
+
+    /// Notes a record that was not known.
+    pub fn learn(&mut self, dot: Dot, known: Known) {
+        self.by_key.entry(known.key.clone()).or_default().insert(dot);
+        self.records.insert(dot, known);
+    }
+
+    /// Notes that a replica has applied a record.
+    pub fn apply(&mut self, node: NodeId, dot: Dot) {
+        if let Some(known) = self.records.get_mut(&dot) {
+            known.applied_at.insert(node);
+        }
+    }
+
+    /// Whether a replica has applied a record: it said so, or recovered it.
+    pub fn has(&self, node: NodeId, dot: Dot) -> bool {
+        self.said_applied(node, dot) || self.get(node).is_some_and(|replica| replica.recovered.contains(dot))
+    }
+
+    /// Whether a replica has said that it applied a record.
+    pub fn said_applied(&self, node: NodeId, dot: Dot) -> bool {
+        self.record(dot).is_some_and(|known| known.applied_at.contains(&node))
+    }
+
+    /// Whether a replica needs a record no more: something larger won there, or a larger tombstone was collected.
+    pub fn is_superseded(&self, node: NodeId, dot: Dot) -> bool {
+        let Some(known) = self.record(dot) else { return true };
+        let winner = self.get(node).and_then(|replica| replica.winners.get(&known.key)).map(|winner| self.place(*winner));
+        winner.max(self.collected.get(&known.key).copied()) >= Some(self.place(dot))
+    }
+
+    /// The place of a record in last-writer-wins, as far as is known anywhere: of two records of one operation, the smaller's.
+    pub fn place(&self, dot: Dot) -> Order {
+        let own = Order::from(dot);
+        let Some(known) = self.record(dot).filter(|known| known.operation.is_some()) else { return own };
+        let twins = self.records_of(&known.key).filter(|(_, twin)| twin.operation == known.operation);
+        twins.map(|(twin, _)| Order::from(twin)).min().unwrap_or(own)
+    }
+
+    /// What must win at a replica, by the set of records that it has applied and nothing else.
+    pub fn winner_by_set(&self, node: NodeId, key: &str) -> Option<Order> {
+        let mut places: BTreeMap<Option<OperationId>, Order> = BTreeMap::new();
+        let mut winner = None;
+        for (dot, known) in self.records_of(key).filter(|(dot, _)| self.has(node, *dot)) {
+            let own = Order::from(dot);
+            match known.operation {
+                None => winner = winner.max(Some(own)),
+                Some(_) => {
+                    let place = places.entry(known.operation).or_insert(own);
+                    *place = (*place).min(own);
+                }
+            }
+        }
+        winner.max(places.into_values().max())
+    }
+
+    /// The place of the winner that a replica had last.
+    pub fn last_winner(&self, node: NodeId, key: &str) -> Option<Order> {
+        self.get(node)?.winners.get(key).map(|dot| self.place(*dot))
+    }
+
+    /// Notes the winner that a replica reports.
+    pub fn note_winner(&mut self, node: NodeId, key: &Key, winner: Dot) {
+        if let Some(replica) = self.replicas.get_mut(&node) {
+            replica.winners.insert(key.clone(), winner);
+        }
+    }
+
+    /// Notes that a tombstone was dropped somewhere.
+    pub fn note_collected(&mut self, key: &Key, order: Order) {
+        let largest = self.collected.entry(key.clone()).or_insert(order);
+        *largest = (*largest).max(order);
+    }
+
+    /// The largest tombstone of a key that was collected anywhere.
+    pub fn collected(&self, key: &str) -> Option<Order> {
+        self.collected.get(key).copied()
+    }
+
+    /// Notes what a node found on its disk. Whatever is above it is not applied there any more.
+    pub fn recover(&mut self, node: NodeId, applied: &VersionVector) {
+        for (dot, known) in &mut self.records {
+            if !applied.contains(*dot) {
+                known.applied_at.remove(&node);
+            }
+        }
+        if let Some(replica) = self.replicas.get_mut(&node) {
+            replica.recovered = applied.clone();
+            if replica.may_lose {
+                replica.owes.join(&std::mem::take(&mut replica.promised));
+                replica.winners.clear();
+            }
+            replica.may_lose = false;
+        }
+    }
+}
+
+impl Known {
+    /// A record that nobody has applied yet.
+    pub fn new(key: Key, operation: Option<OperationId>, op: Option<OpId>, is_tombstone: IsTombstone) -> Self {
+        Self { key, operation, op, is_tombstone: is_tombstone == IsTombstone::Yes, applied_at: BTreeSet::new() }
+    }
+
+    /// Whether a value is the one that this record wrote, as far as is known.
+    pub fn wrote(&self, value: &[u8]) -> bool {
+        self.op.is_none_or(|op| OpId::of_value(value) == Some(op))
+    }
+}
+
+/// Whether a record deletes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IsTombstone {
+    /// It deletes.
+    Yes,
+    /// It has a value.
+    No,
+}

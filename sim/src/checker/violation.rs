@@ -1,0 +1,130 @@
+//! What is wrong, and the evidence.
+
+use std::fmt;
+
+/// The four session guarantees, weakest name first: a violation is called by the first that it breaks.
+///
+/// Source: Terry, Demers, Petersen, Spreitzer, Theimer, Welch, 'Session Guarantees for Weakly Consistent Replicated Data',
+/// PDIS 1994. Together, over a store with one order of writes, they are causal consistency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Guarantee {
+    /// A session's reads see its own writes.
+    ReadYourWrites,
+    /// A session's reads never go back.
+    MonotonicReads,
+    /// A session's writes take effect in their order.
+    MonotonicWrites,
+    /// A write takes effect after all that its session had read.
+    WritesFollowReads,
+}
+
+/// A property that a checker judges. Each has its own file beside this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Property {
+    /// A1: a session's new write has a larger stamp than all in its past.
+    StampsFollowThePast(Guarantee),
+    /// A2: a read returns nothing older than the newest of the key in the session's past.
+    ReadsFollowThePast(Guarantee),
+    /// A1, I4: no two writes have one dot.
+    DotsNeverRepeat,
+    /// I1: a token, in a client's hand or beside a version, stands for everything in its past.
+    TokenCoversPast,
+    /// I3: a token's text is bounded.
+    TokenIsBounded,
+    /// I5: no record appears at or below its actor's promise.
+    NothingBelowAPromise,
+    /// I7: what was promised as applied is applied.
+    PromisesAreKept,
+    /// I8: no replica applies a record twice.
+    AppliedOnce,
+    /// The winner of a key depends on the set of applied versions alone.
+    SameSetSameState,
+    /// A replica's winner of a key never goes back.
+    StampsNeverGoBack,
+    /// I21: a tombstone is dropped only when nothing older can turn up.
+    NothingReturnsFromTheDead,
+    /// What was acknowledged, or applied, is not lost.
+    Durability,
+    /// I10: at quiescence all replicas of a shard agree, on nothing older than what was acknowledged.
+    Convergence,
+    /// 'Not applied' is final, and nothing is recorded that nobody asked for.
+    RefusedIsFinal,
+    /// Retries of one operation at a node that knows it make no second record.
+    RetriesAreRecognised,
+    /// Each answer is one that the contract allows.
+    AnswersByContract,
+}
+
+/// A property that does not hold, with the evidence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// What does not hold.
+    pub property: Property,
+    /// What shows it, in one line.
+    pub evidence: String,
+}
+
+impl Property {
+    /// The violation of this property that the evidence shows.
+    pub fn violated(self, evidence: impl Into<String>) -> Violation {
+        Violation { property: self, evidence: evidence.into() }
+    }
+
+    /// The name of its checker: the file beside this one.
+    pub fn checker(self) -> &'static str {
+        match self {
+            Self::StampsFollowThePast(_) | Self::DotsNeverRepeat => "a1_stamps",
+            Self::ReadsFollowThePast(_) => "a2_reads",
+            Self::TokenCoversPast | Self::TokenIsBounded => "token_covers_past",
+            Self::NothingBelowAPromise | Self::PromisesAreKept => "promises",
+            Self::AppliedOnce => "applied_once",
+            Self::SameSetSameState => "same_set_same_state",
+            Self::StampsNeverGoBack => "stamps_never_go_back",
+            Self::NothingReturnsFromTheDead => "tombstones",
+            Self::Durability => "durability",
+            Self::Convergence => "convergence",
+            Self::RefusedIsFinal | Self::RetriesAreRecognised => "records_are_asked_for",
+            Self::AnswersByContract => "answers",
+        }
+    }
+}
+
+impl fmt::Display for Guarantee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ReadYourWrites => "read-your-writes",
+            Self::MonotonicReads => "monotonic reads",
+            Self::MonotonicWrites => "monotonic writes",
+            Self::WritesFollowReads => "writes-follow-reads (causal)",
+        })
+    }
+}
+
+impl fmt::Display for Property {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StampsFollowThePast(guarantee) => write!(f, "A1 stamps follow the past: {guarantee}"),
+            Self::ReadsFollowThePast(guarantee) => write!(f, "A2 reads follow the past: {guarantee}"),
+            Self::DotsNeverRepeat => f.write_str("I4 dots never repeat"),
+            Self::TokenCoversPast => f.write_str("I1 tokens cover the past"),
+            Self::TokenIsBounded => f.write_str("I3 tokens are bounded"),
+            Self::NothingBelowAPromise => f.write_str("I5 nothing below a promise"),
+            Self::PromisesAreKept => f.write_str("I7 promises are kept"),
+            Self::AppliedOnce => f.write_str("I8 records are applied once"),
+            Self::SameSetSameState => f.write_str("same set, same state"),
+            Self::StampsNeverGoBack => f.write_str("stamps never go back"),
+            Self::NothingReturnsFromTheDead => f.write_str("I21 nothing returns from the dead"),
+            Self::Durability => f.write_str("durability"),
+            Self::Convergence => f.write_str("I10 convergence"),
+            Self::RefusedIsFinal => f.write_str("refused is final"),
+            Self::RetriesAreRecognised => f.write_str("retries are recognised"),
+            Self::AnswersByContract => f.write_str("answers by contract"),
+        }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} [{}]: {}", self.property, self.property.checker(), self.evidence)
+    }
+}
