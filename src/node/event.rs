@@ -11,6 +11,13 @@ use crate::{
 /// One thing that happened inside a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
+    /// A key's contents as they were on the disk. All of them come before [`Recovered`](Self::Recovered).
+    Found {
+        /// Which key.
+        key: Key,
+        /// All its versions, the winner first.
+        versions: Vec<Version>,
+    },
     /// The process is up, with this much recovered from its disk.
     Recovered {
         /// How far each actor is applied.
@@ -93,6 +100,7 @@ impl fmt::Display for WhyNoWrites {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Found { key, versions } => write!(f, "found {key} ({} versions)", versions.len()),
             Self::Recovered { applied, lease, takes_writes } => {
                 write!(f, "recovered [{applied}] lease {lease} takes_writes {takes_writes}")
             }

@@ -18,6 +18,7 @@ use crate::{
     id::NodeId,
     message::Message,
     mutant::{Mutant, planted},
+    placement::SLOTS,
     store::{Marks, Record, Recovered, Snapshot, Verdict},
 };
 
@@ -145,6 +146,11 @@ impl Node {
         }
         self.lease.durable = marks.lease;
         self.lease.finished_at = marks.finished_at;
+        if self.plan.observed {
+            for (key, versions) in self.table.entries(0..SLOTS) {
+                self.observe(|| Event::Found { key, versions });
+            }
+        }
         let (applied, lease, takes_writes) = (self.applied.clone(), marks.lease, self.standing.writes.is_ok());
         self.observe(|| Event::Recovered { applied, lease, takes_writes });
     }

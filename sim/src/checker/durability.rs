@@ -4,9 +4,7 @@
 //! Source: design, 'what was acknowledged is not lost, by crash or power loss'.
 //!
 //! Why no stronger: a node whose disk was lost, or that runs with a laxer policy, may lose; then only
-//! [convergence](super::convergence) judges, by what the other replicas kept. The vector that a node says it recovered is
-//! believed here; that its contents are there too is judged by [same set, same state](super::same_set_same_state) and the
-//! final scan.
+//! [convergence](super::convergence) judges, by what the other replicas kept. Of what a winner superseded nothing is asked.
 
 use causeway::{
     clock::{Dot, VersionVector},
@@ -23,18 +21,23 @@ pub fn check_answer(replicas: &Replicas, node: NodeId, dot: Dot) -> Result<(), V
     Err(Property::Durability.violated(format!("{node} acknowledges {dot} before it has it")))
 }
 
-/// Judges what a node found on its disk, before that is noted.
+/// Judges what a node found on its disk, before that is noted: its contents, and how far it says that it had written.
 pub fn check_recovery(replicas: &Replicas, node: NodeId, recovered: &VersionVector) -> Result<(), Violation> {
     let Some(replica) = replicas.get(node).filter(|replica| !replica.may_lose) else { return Ok(()) };
-    let answered = Dot { actor: replica.actor, hlc: replica.answered };
-    let applied = replicas.applied_by(node).map(|(dot, _)| dot);
-    match applied.chain([answered]).find(|dot| !recovered.contains(*dot)) {
-        Some(dot) if dot.hlc > recovered.get(dot.actor) => {
-            let evidence = format!("{node} had {dot} and recovered {} up to {}", dot.actor, recovered.get(dot.actor));
-            Err(Property::Durability.violated(evidence))
-        }
-        _ => Ok(()),
+    let actor = replica.actor;
+    let answered = Dot { actor, hlc: replica.answered };
+    if let Some(dot) = replicas.held(node, actor).chain([answered]).find(|dot| dot.hlc > recovered.get(actor)) {
+        let evidence = format!("{node} had {dot} and recovered itself up to {}", recovered.get(actor));
+        return Err(Property::Durability.violated(evidence));
     }
+    for (key, winner) in replica.winners.iter().filter(|(key, _)| !replica.installed.contains(*key)) {
+        let found = replica.found.get(key).and_then(|dots| dots.first()).map(|dot| replicas.place(*dot));
+        if found.max(replicas.collected(key)) < Some(replicas.place(*winner)) {
+            let evidence = format!("{node} had {winner} as the winner of {key} and does not find it again");
+            return Err(Property::Durability.violated(evidence));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -61,9 +64,11 @@ mod tests {
         let mut run = Litmus::new();
         let op = run.put(0, "x", 0, 10);
         run.replicate(op, 1).unwrap();
-        assert_eq!(blame(run.recover(0, 0, 9)), Some(Property::Durability));
-        assert_eq!(blame(run.recover(1, 0, 9)), Some(Property::Durability));
-        assert_eq!(blame(run.recover(1, 0, 10)), None);
+        run.find(0, "x", &[op]).unwrap();
+        assert_eq!(blame(run.recover(0, 0, 9)), Some(Property::Durability), "its own record is there and does not count");
+        assert_eq!(blame(run.recover(1, 0, 9)), Some(Property::Durability), "nothing was found");
+        run.find(1, "x", &[op]).unwrap();
+        assert_eq!(blame(run.recover(1, 0, 9)), None, "how far it had applied its peers need not be known");
     }
 
     #[test]

@@ -98,6 +98,11 @@ impl Judge {
                 durability::check_recovery(&self.replicas, node, applied)?;
                 self.replicas.recover(node, applied);
             }
+            Event::Found { key, versions } => {
+                if let Some(replica) = self.replicas.get_mut(node) {
+                    replica.found.insert(key.clone(), versions.iter().map(|version| version.dot).collect());
+                }
+            }
             Event::Applied { write, winner } => self.applied(node, write, *winner)?,
             Event::Promised { actor, upto } => {
                 promises::check_promise(&self.replicas, node, *actor, *upto)?;
@@ -112,7 +117,7 @@ impl Judge {
             }
             Event::Acknowledged(dot) => {
                 durability::check_answer(&self.replicas, node, *dot)?;
-                if let Some(replica) = self.replicas.get_mut(node) {
+                if let Some(replica) = self.replicas.get_mut(node).filter(|replica| replica.actor == dot.actor) {
                     replica.answered = replica.answered.max(dot.hlc);
                 }
             }
@@ -166,12 +171,8 @@ impl Judge {
 
     fn installed(&mut self, node: NodeId, key: &Key, versions: &[Version]) -> Result<(), Violation> {
         stamps_never_go_back::check(&self.replicas, node, key, versions.first().map(Version::order))?;
-        for version in versions {
-            self.replicas.apply(node, version.dot);
-        }
-        if let Some(winner) = versions.first() {
-            self.replicas.note_winner(node, key, winner.dot);
-        }
+        let dots: Vec<Dot> = versions.iter().map(|version| version.dot).collect();
+        self.replicas.install(node, key, &dots);
         Ok(())
     }
 }

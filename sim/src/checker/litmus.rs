@@ -133,9 +133,15 @@ impl Litmus {
         self.happened(node, Event::Recovered { applied, lease: Hlc(1_000), takes_writes: true })
     }
 
+    /// A process that starts finds a key on its disk.
+    pub fn find(&mut self, node: u32, key: &str, ops: &[OpId]) -> Result<(), Violation> {
+        let versions = self.versions(ops);
+        self.happened(node, Event::Found { key: key.into(), versions })
+    }
+
     /// A key's contents came with a snapshot.
     pub fn install(&mut self, node: u32, key: &str, ops: &[OpId]) -> Result<(), Violation> {
-        let versions: Vec<Version> = ops.iter().map(|op| self.writes[op].last().unwrap().version()).collect();
+        let versions = self.versions(ops);
         self.happened(node, Event::Installed { key: key.into(), versions })
     }
 
@@ -167,6 +173,10 @@ impl Litmus {
         self.judge.quiescent(&(0..).zip(outcomes).map(reading).collect::<Vec<_>>())
     }
 
+    fn versions(&self, ops: &[OpId]) -> Vec<Version> {
+        ops.iter().map(|op| self.writes[op].last().unwrap().version()).collect()
+    }
+
     fn begin(&mut self, session: u16, key: &str, kind: Kind, idempotency: Option<OperationId>) -> OpId {
         let session = SessionId(session);
         self.judge.invoke(Invocation { session, node: NodeId(0), key: key.into(), kind, idempotency, at_us: 0 })
@@ -175,9 +185,9 @@ impl Litmus {
     fn apply(&mut self, node: u32, write: &Write) -> Result<(), Violation> {
         let replicas = self.judge.replicas();
         let operation = write.operation.map(|operation| operation.id);
-        let twins = replicas.records_of(&write.key).filter(|(dot, known)| {
-            operation.is_some() && known.operation == operation && replicas.said_applied(NodeId(node), *dot)
-        });
+        let twins = replicas
+            .records_of(&write.key)
+            .filter(|(dot, known)| operation.is_some() && known.operation == operation && replicas.has(NodeId(node), *dot));
         let own = twins.map(|(dot, _)| dot).chain([write.dot]).map(Order::from).min();
         let winner = own.max(replicas.winner_by_set(NodeId(node), &write.key)).unwrap_or_else(|| write.dot.into());
         self.happened(node, Event::Applied { write: Arc::new(write.clone()), winner })

@@ -31,7 +31,7 @@ pub fn check_new(books: &Books, replicas: &Replicas, write: &Write, asked: Asked
     };
     let twin = replicas
         .records_of(&write.key)
-        .find(|(dot, known)| *dot < write.dot && known.operation == Some(operation.id) && replicas.said_applied(origin, *dot));
+        .find(|(dot, known)| *dot < write.dot && known.operation == Some(operation.id) && replicas.has(origin, *dot));
     match twin {
         None => Ok(()),
         Some((dot, _)) => {

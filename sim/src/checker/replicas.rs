@@ -25,7 +25,10 @@ pub struct Known {
     pub op: Option<OpId>,
     /// Whether it deletes.
     pub is_tombstone: bool,
+    /// Which replicas hold it, or held it until something larger won.
     applied_at: BTreeSet<NodeId>,
+    /// Which replicas said since their last start that they applied it.
+    said_at: BTreeSet<NodeId>,
 }
 
 /// What is known of one replica.
@@ -41,8 +44,12 @@ pub struct Replica {
     pub recovered: VersionVector,
     /// The last own write that it answered.
     pub answered: Hlc,
-    /// The largest winner of each key so far.
+    /// The last winner of each key.
     pub winners: BTreeMap<Key, Dot>,
+    /// Keys whose contents came with a snapshot since the last start: durable only when the node says that it has applied them.
+    pub installed: BTreeSet<Key>,
+    /// What the process that starts has found on its disk so far.
+    pub found: BTreeMap<Key, Vec<Dot>>,
     /// Whether its next start may find less than it had: its disk was lost, or its fsync policy is lax.
     pub may_lose: bool,
     /// What it had promised when it lost something.
@@ -76,6 +83,8 @@ impl Replicas {
             recovered: VersionVector::default(),
             answered: Hlc::ZERO,
             winners: BTreeMap::new(),
+            installed: BTreeSet::new(),
+            found: BTreeMap::new(),
             may_lose: false,
             owes: VersionVector::default(),
         };
@@ -120,9 +129,10 @@ impl Replicas {
         range.into_iter().flatten().map(|(dot, known)| (*dot, known))
     }
 
-    /// All records that a node has said to have applied.
-    pub fn applied_by(&self, node: NodeId) -> impl Iterator<Item = (Dot, &Known)> {
-        self.records.iter().filter(move |(_, known)| known.applied_at.contains(&node)).map(|(dot, known)| (*dot, known))
+    /// All records of an actor that a node holds.
+    pub fn held(&self, node: NodeId, actor: ActorId) -> impl Iterator<Item = Dot> {
+        let held = move |(dot, known): &(&Dot, &Known)| dot.actor == actor && known.applied_at.contains(&node);
+        self.records.iter().filter(held).map(|(dot, _)| *dot)
     }
 
     /// Notes a record that was not known.
@@ -135,17 +145,39 @@ impl Replicas {
     pub fn apply(&mut self, node: NodeId, dot: Dot) {
         if let Some(known) = self.records.get_mut(&dot) {
             known.applied_at.insert(node);
+            known.said_at.insert(node);
         }
     }
 
-    /// Whether a replica has applied a record: it said so, or recovered it.
-    pub fn has(&self, node: NodeId, dot: Dot) -> bool {
-        self.said_applied(node, dot) || self.get(node).is_some_and(|replica| replica.recovered.contains(dot))
+    /// Notes contents that came with a snapshot.
+    pub fn install(&mut self, node: NodeId, key: &Key, dots: &[Dot]) {
+        for dot in dots {
+            if let Some(known) = self.records.get_mut(dot) {
+                known.applied_at.insert(node);
+            }
+        }
+        if let Some(replica) = self.replicas.get_mut(&node) {
+            replica.installed.insert(key.clone());
+            if let Some(winner) = dots.first() {
+                replica.winners.insert(key.clone(), *winner);
+            }
+        }
     }
 
-    /// Whether a replica has said that it applied a record.
-    pub fn said_applied(&self, node: NodeId, dot: Dot) -> bool {
-        self.record(dot).is_some_and(|known| known.applied_at.contains(&node))
+    /// Whether a replica holds a record, or recovered it.
+    pub fn has(&self, node: NodeId, dot: Dot) -> bool {
+        let holds = self.record(dot).is_some_and(|known| known.applied_at.contains(&node));
+        holds || self.recovered(node, dot)
+    }
+
+    /// Whether a replica has applied a record in its present life, or before it by what it says.
+    pub fn counts_as_applied(&self, node: NodeId, dot: Dot) -> bool {
+        let said = self.record(dot).is_some_and(|known| known.said_at.contains(&node));
+        said || self.recovered(node, dot)
+    }
+
+    fn recovered(&self, node: NodeId, dot: Dot) -> bool {
+        self.get(node).is_some_and(|replica| replica.recovered.contains(dot))
     }
 
     /// Whether a replica needs a record no more: something larger won there, or a larger tombstone was collected.
@@ -203,20 +235,32 @@ impl Replicas {
         self.collected.get(key).copied()
     }
 
-    /// Notes what a node found on its disk. Whatever is above it is not applied there any more.
+    /// Notes how far a node says that it had applied when it started, with what it found on its disk.
     pub fn recover(&mut self, node: NodeId, applied: &VersionVector) {
-        for (dot, known) in &mut self.records {
-            if !applied.contains(*dot) {
-                known.applied_at.remove(&node);
-            }
+        let Some(replica) = self.replicas.get_mut(&node) else { return };
+        if replica.may_lose {
+            replica.owes.join(&std::mem::take(&mut replica.promised));
+            replica.winners.clear();
         }
-        if let Some(replica) = self.replicas.get_mut(&node) {
-            replica.recovered = applied.clone();
-            if replica.may_lose {
-                replica.owes.join(&std::mem::take(&mut replica.promised));
-                replica.winners.clear();
+        replica.may_lose = false;
+        replica.recovered = applied.clone();
+        let found = std::mem::take(&mut replica.found);
+        for key in std::mem::take(&mut replica.installed) {
+            replica.winners.remove(&key);
+        }
+        for known in self.records.values_mut() {
+            known.applied_at.remove(&node);
+            known.said_at.remove(&node);
+        }
+        for (key, dots) in found {
+            for dot in &dots {
+                if let Some(known) = self.records.get_mut(dot) {
+                    known.applied_at.insert(node);
+                }
             }
-            replica.may_lose = false;
+            if let Some(winner) = dots.first() {
+                replica.winners.insert(key, *winner);
+            }
         }
     }
 }
@@ -224,7 +268,14 @@ impl Replicas {
 impl Known {
     /// A record that nobody has applied yet.
     pub fn new(key: Key, operation: Option<OperationId>, op: Option<OpId>, is_tombstone: IsTombstone) -> Self {
-        Self { key, operation, op, is_tombstone: is_tombstone == IsTombstone::Yes, applied_at: BTreeSet::new() }
+        Self {
+            key,
+            operation,
+            op,
+            is_tombstone: is_tombstone == IsTombstone::Yes,
+            applied_at: BTreeSet::new(),
+            said_at: BTreeSet::new(),
+        }
     }
 
     /// Whether a value is the one that this record wrote, as far as is known.
