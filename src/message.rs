@@ -3,6 +3,8 @@
 //! Every message may be lost, repeated, delayed and overtaken: each either carries all it needs to be judged again, or is asked
 //! for again. The exception is the order *within* a push: records and the promise that follows them are one message.
 
+mod text;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};

@@ -6,6 +6,8 @@ compile_error!(
 );
 
 pub mod checker;
+pub mod client;
+pub mod cluster;
 pub mod conformance;
 pub mod history;
 pub mod observe;

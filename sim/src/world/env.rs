@@ -31,6 +31,11 @@ impl SimEnv {
     pub fn node(&self) -> NodeId {
         self.node
     }
+
+    /// Whether its process still lives.
+    pub fn lives(&self) -> bool {
+        self.life.lives()
+    }
 }
 
 impl Env for SimEnv {

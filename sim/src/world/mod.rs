@@ -127,6 +127,13 @@ impl World {
         SimEnv { world: self.clone(), node, life, started_us }
     }
 
+    /// Runs a task in a node's process, if one lives.
+    pub fn spawn_on(&self, node: NodeId, task: impl Future<Output = ()> + Send + 'static) {
+        if let Some(life) = self.life(node) {
+            life.tasks.spawn(task);
+        }
+    }
+
     /// Whether a node's process lives. A paused one does.
     pub fn lives(&self, node: NodeId) -> bool {
         self.state().lives[row(node)].is_some()

@@ -1,0 +1,76 @@
+//! The way of a client's request to a node and back.
+//!
+//! Clients are outside of the cluster: they reach each node over a link of their own, and a request that gets no answer in time is
+//! never read as 'did not happen'.
+
+use std::{fmt, ops::RangeInclusive};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, Response},
+};
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use tower::ServiceExt;
+
+/// What the way between clients and a node does. Every field is a fault; the default is a healthy one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClientLink {
+    /// How long a request, and an answer, takes in microseconds: drawn evenly for each.
+    pub latency_us: RangeInclusive<u64>,
+    /// The probability that a request is lost, and that an answer is.
+    pub loss: f64,
+}
+
+impl Default for ClientLink {
+    fn default() -> Self {
+        Self { latency_us: 100..=500, loss: 0.0 }
+    }
+}
+
+impl ClientLink {
+    /// What happens to one request or answer: how long it takes, or `None` when it is lost.
+    pub(crate) fn draw_us(&self, random: &mut ChaCha8Rng) -> Option<u64> {
+        let lost = self.loss > 0.0 && random.random_bool(self.loss);
+        (!lost).then(|| random.random_range(self.latency_us.clone()))
+    }
+}
+
+/// Why a client got no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NoAnswer {
+    /// No process listens there. Certainly not applied.
+    Refused,
+    /// The process died with the request in hand. It may have been applied, or be applied later.
+    Broken,
+    /// Nothing came in time. It may have been applied, or be applied later.
+    TimedOut,
+}
+
+impl NoAnswer {
+    /// Whether the request may have been applied, or may still be.
+    pub fn may_take_effect(self) -> bool {
+        self != Self::Refused
+    }
+}
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refused => "connection refused",
+            Self::Broken => "connection broken",
+            Self::TimedOut => "no answer in time",
+        })
+    }
+}
+
+/// Has a node's router answer one request, as its accept loop would.
+pub(crate) async fn serve(router: Router, request: Request<Bytes>) -> Response<Bytes> {
+    let Ok(response) = router.oneshot(request.map(Body::from)).await;
+    let (head, body) = response.into_parts();
+    let body = body.collect().await.expect("a body made in memory is whole").to_bytes();
+    Response::from_parts(head, body)
+}

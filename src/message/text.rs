@@ -1,0 +1,119 @@
+//! One line for each message: what traces and goldens show.
+
+use std::fmt;
+
+use super::{Envelope, Forward, Gossip, Message, Pull, PullAnswer, Push, SnapshotPart};
+use crate::{
+    node::{Answer, Command, KeyAnswer, Outcome, Reply, Request},
+    store::Write,
+};
+
+impl fmt::Display for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.message)
+    }
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Push(Push { start, writes, promise }) => {
+                write!(f, "push from {start}:{} promise {promise}", Writes(writes))
+            }
+            Self::PushAck { applied } => write!(f, "push-ack applied {applied}"),
+            Self::Pull(Pull { vector, need, own }) => {
+                write!(f, "pull above [{vector}] need {need}{}", if *own { " own records too" } else { "" })
+            }
+            Self::PullAnswer(answer) => write!(f, "{answer}"),
+            Self::SnapshotRequest { from, until } => write!(f, "snapshot-request {from} to {until}"),
+            Self::SnapshotPart(SnapshotPart { from, until, vector, entries, operations }) => {
+                let (keys, operations) = (entries.len(), operations.len());
+                write!(f, "snapshot-part {from} to {until} at [{vector}]: {keys} keys, {operations} operations")
+            }
+            Self::DigestRequest { range } => write!(f, "digest-request of range {range}"),
+            Self::Digest { range, vector, hash } => write!(f, "digest of range {range} at [{vector}]: {hash:016x}"),
+            Self::Gossip(gossip) => write!(f, "{gossip}"),
+            Self::Forward(Forward { number, hops, request, .. }) => write!(f, "forward {number} ({hops} hops left): {request}"),
+            Self::ForwardReply { number, reply } => write!(f, "forward-reply {number}: {}", ReplyText(reply)),
+            Self::FoundingQuery => write!(f, "founding-query"),
+            Self::FoundingReply { born_empty, heard, promised } => {
+                let born = if *born_empty { "born empty" } else { "born with data" };
+                let heard = if *heard { "has records of you" } else { "has no record of you" };
+                write!(f, "founding-reply: {born}, {heard}, promised {promised}")
+            }
+        }
+    }
+}
+
+impl fmt::Display for PullAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "pull-answer")?;
+        for run in &self.runs {
+            write!(f, " {} from {}:{} up to {};", run.actor, run.start, Writes(&run.writes), run.upto)?;
+        }
+        for (flag, text) in [(self.cut, " cut"), (self.more, " more"), (self.serves, " serves")] {
+            f.write_str(if flag { text } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Gossip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "gossip stable {}, applied everywhere as reported:", self.stable)?;
+        self.reports.iter().try_for_each(|(actor, upto, _)| write!(f, " {actor} {upto}"))
+    }
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(request) => {
+                let verb = match &request.command {
+                    Command::Get => "get",
+                    Command::Write { value: Some(_), .. } => "put",
+                    Command::Write { value: None, .. } => "delete",
+                };
+                write!(f, "{verb} {} with {}", request.key, request.token)
+            }
+            Self::CountKeys(shard) => write!(f, "count keys of {shard}"),
+        }
+    }
+}
+
+/// A reply is a `Result`, which has no text of its own.
+struct ReplyText<'a>(&'a Reply);
+
+impl fmt::Display for ReplyText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Ok(Answer::Key(KeyAnswer { token, outcome, .. })) => {
+                let outcome = match outcome {
+                    Outcome::Found(_) => "found",
+                    Outcome::Absent => "absent",
+                    Outcome::Created => "created",
+                    Outcome::Replaced => "replaced",
+                    Outcome::Deleted => "deleted",
+                };
+                write!(f, "{outcome} with {token}")
+            }
+            Ok(Answer::Count(count)) => write!(f, "{count} keys"),
+            Err(refusal) => write!(f, "{refusal}"),
+        }
+    }
+}
+
+struct Writes<'a>(&'a [std::sync::Arc<Write>]);
+
+impl fmt::Display for Writes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut writes = self.0.iter();
+        match writes.next() {
+            None => write!(f, " no records"),
+            Some(first) => {
+                write!(f, " {first}")?;
+                writes.try_for_each(|write| write!(f, ", {write}"))
+            }
+        }
+    }
+}
