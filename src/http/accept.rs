@@ -9,7 +9,8 @@
 //! | asking again | `idle_timeout_ms`, then closed |
 //! | reading its answer | `write_timeout_ms` without a byte taken, then closed |
 //!
-//! The bounds on connections, overall and for one client, are for those that are many on purpose.
+//! The bounds on connections, overall and for one client, are for those that are many on purpose. A request whose length is given
+//! in two ways is refused before hyper reads it (`framing`, `screen`).
 
 use std::{io::Write, net::IpAddr, sync::Arc, time::Duration};
 

@@ -31,6 +31,7 @@ use super::{
     AcceptSettings, BodyTimedOut, HttpMetrics,
     admission::Permit,
     pace::{Exchange, PacedStream, Timer},
+    screen::ScreenedStream,
 };
 
 /// A body is read through a buffer of at least this size.
@@ -53,14 +54,14 @@ impl Connection {
         // Answers are small and waited for. Where this fails the connection is gone already.
         let _ = stream.set_nodelay(true);
         let exchange = Arc::new(Exchange::new(&settings));
-        let paced = PacedStream::new(stream, exchange.clone());
+        let stream = ScreenedStream::new(PacedStream::new(stream, exchange.clone()));
         let service = service_fn(|request| answer(router.clone(), &exchange, &settings, request));
         let mut connection = pin!(
             http1::Builder::new()
                 .header_read_timeout(None)
                 .max_header_size(settings.max_head_bytes)
                 .max_buf_size(settings.max_head_bytes.max(MIN_BUFFER_BYTES))
-                .serve_connection(TokioIo::new(paced), service)
+                .serve_connection(TokioIo::new(stream), service)
         );
         let _open = metrics.opened_connection();
         let mut timer = Timer::default();

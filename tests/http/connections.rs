@@ -217,6 +217,39 @@ async fn heads_that_are_too_large_or_no_http_are_refused() {
 }
 
 #[tokio::test]
+async fn a_request_with_two_lengths_is_refused_wherever_it_comes() {
+    let both = "PUT /kvs/b HTTP/1.1\r\nhost: a\r\ncontent-length: 11\r\ntransfer-encoding: chunked\r\n\r\n\
+b\r\n{\"value\":1}\r\n0\r\n\r\n";
+    let swapped = "PUT /kvs/b HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\ncontent-length: 0\r\n\r\n\
+b\r\n{\"value\":1}\r\n0\r\n\r\n";
+    let put = "PUT /kvs/a HTTP/1.1\r\nhost: a\r\ncontent-length: 11\r\n\r\n{\"value\":1}";
+    for illegal in [both, swapped] {
+        for (before, answered) in [("", 0), (put, 1)] {
+            let running = Running::start(patient()).await;
+            let mut stream = running.connect().await;
+            stream.write_all([before, illegal].concat().as_bytes()).await.unwrap();
+            let text = read_to_end(&mut stream).await;
+            assert_eq!(text.matches("HTTP/1.1 201 Created\r\n").count(), answered, "{text}");
+            assert_eq!(text.matches("HTTP/1.1 400 Bad Request\r\n").count(), 1, "{text}");
+            assert_eq!(running.fake.asked().len(), answered);
+
+            // The same byte by byte: the beginning of the head has been let through when its end shows what it is.
+            let running = Running::start(patient()).await;
+            let mut stream = running.connect().await;
+            stream.set_nodelay(true).unwrap();
+            for byte in [before, illegal].concat().bytes() {
+                // The server may close before all of it is written.
+                let _ = stream.write_all(&[byte]).await;
+                tokio::task::yield_now().await;
+            }
+            let text = read_to_end(&mut stream).await;
+            assert!(text.contains("HTTP/1.1 400 Bad Request\r\n"), "{text}");
+            assert_eq!(running.fake.asked().len(), answered);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_is_too_large_gets_its_answer_before_the_end() {
     let running = Running::start(patient()).await;
     let mut stream = running.connect().await;
