@@ -14,6 +14,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the real world: its clocks, threads and timers are real")]
 
+mod disk;
 mod frame;
 mod hello;
 mod inbox;
@@ -26,6 +27,7 @@ mod read;
 mod socket;
 mod stats;
 
+pub use disk::{FolderDisk, FolderError, FolderFile};
 pub use frame::{FRAME_VERSION, FrameDecoder, FrameError, HEADER_BYTES, PAYLOAD_BYTES_CAP, encode_frame};
 pub use hello::{HELLO_BYTES_CAP, Hello, Refused, Verdict, judge};
 pub use inbox::InboxBounds;
