@@ -1,18 +1,27 @@
 //! The server and its tools.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
-use causeway::cli::Cli;
+use causeway::cli::{Cli, CliError};
 use clap::Parser;
 
-#[tokio::main]
+/// For name look-ups, which nothing can cut short.
+const PATIENCE: Duration = Duration::from_millis(200);
+
 #[expect(clippy::disallowed_macros, reason = "this is what speaks to the terminal")]
-async fn main() -> ExitCode {
-    match Cli::parse().run().await {
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
         Ok(code) => code.into(),
         Err(error) => {
             eprintln!("causeway: {error}");
             error.exit_code().into()
         }
     }
+}
+
+fn run(cli: Cli) -> Result<u8, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(cli.run());
+    runtime.shutdown_timeout(PATIENCE);
+    result
 }

@@ -158,3 +158,23 @@ fn config_print_names_every_source() {
     assert!(line("drift_ms").ends_with("# default"), "{output}");
     assert_eq!(output.lines().count(), KEYS.len());
 }
+
+#[test]
+fn a_wrong_start_ends_with_2_and_says_why() {
+    let three = [("SOCKET_ADDRESS", "127.0.0.1:1"), ("VIEW", "127.0.0.1:1,127.0.0.1:2,127.0.0.1:3")];
+    for (arguments, more, told) in [
+        (&["serve"][..], None, "SHARD_COUNT is not set"),
+        (&["serve"][..], Some(("SHARD_COUNT", "2")), "2 shards need at least 4 nodes"),
+        (&[][..], Some(("SHARD_COUNT", "2")), "2 shards need at least 4 nodes"),
+        (&["serve"][..], Some(("CAUSEWAY_NONSENSE", "1")), "unknown variable CAUSEWAY_NONSENSE"),
+        (&["serve", "--nonsense"][..], None, "--nonsense"),
+    ] {
+        let variables: Vec<(&str, &str)> = three.into_iter().chain(more).collect();
+        let (code, _, errors) = run(arguments, &variables);
+        assert_eq!(code, Some(2), "{errors}");
+        assert!(errors.contains(told), "{errors}");
+    }
+    let (code, _, errors) = run(&[], &[]);
+    assert_eq!(code, Some(2), "{errors}");
+    assert!(errors.contains("SOCKET_ADDRESS") && errors.contains("Usage"), "{errors}");
+}

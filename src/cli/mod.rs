@@ -9,18 +9,24 @@
 pub mod client;
 pub mod config;
 pub mod list;
+pub mod logs;
+mod metrics;
 pub mod plan;
 pub mod probe;
+mod serve;
 pub mod session;
 pub mod settings;
 pub mod sources;
 pub mod status;
+mod stop;
 pub mod token_keys;
 
 use std::io::{self, Write};
 
 use clap::{CommandFactory, Parser, Subcommand};
 use thiserror::Error;
+
+use crate::runtime::{journal::JournalError, tokio::FolderError};
 
 /// A sharded, replicated, causally consistent key-value store that goes on writing during a partition.
 #[derive(Debug, Parser)]
@@ -33,6 +39,8 @@ pub struct Cli {
 /// What to do. Without one, a process whose environment says which node it is serves.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run one node
+    Serve(sources::Sources),
     /// Print the value of a key
     Get(client::Get),
     /// Give a key a value
@@ -57,6 +65,9 @@ pub enum CliError {
     /// Settings from which no node can be started.
     #[error(transparent)]
     Plan(#[from] plan::PlanError),
+    /// Settings by which nothing can be logged.
+    #[error(transparent)]
+    Logs(#[from] logs::LogsError),
     /// Neither a command nor a node's variables.
     #[error("no command, and no SOCKET_ADDRESS in the environment\n\n{0}")]
     NoCommand(String),
@@ -66,6 +77,26 @@ pub enum CliError {
     /// The node is not ready.
     #[error("not ready: {0}")]
     NotReady(String),
+    /// The data folder cannot be opened.
+    #[error("data folder {0}")]
+    Folder(#[from] FolderError),
+    /// What is in the data folder cannot be used.
+    #[error("data folder: {0}")]
+    Journal(#[from] JournalError),
+    /// The port is taken, or the address is not this machine's.
+    #[error("cannot listen at {address}: {source}")]
+    Listen {
+        /// Where.
+        address: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The node ended although nobody told it to.
+    #[error("the node ended by itself; the log says why")]
+    Ended,
+    /// Not everything was answered when the process ended. What was acknowledged is as durable as the fsync policy makes it.
+    #[error("the stop was cut short")]
+    StopCutShort,
     /// The session file.
     #[error(transparent)]
     Session(#[from] session::SessionError),
@@ -75,10 +106,14 @@ pub enum CliError {
 }
 
 impl CliError {
-    /// 2 for a wrong start, whose text says what to change; 4 where a write may still take effect; 3 otherwise.
+    /// 1 where a node could not run, 2 for a wrong start, whose text says what to change, 4 where a write may still take effect, 3
+    /// for all else.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Settings(_) | Self::Plan(_) | Self::NoCommand(_) => 2,
+            Self::Folder(_) | Self::Listen { .. } | Self::Ended | Self::StopCutShort => 1,
+            Self::Journal(JournalError::OtherCluster { .. } | JournalError::OtherNode { .. }) => 2,
+            Self::Journal(_) => 1,
+            Self::Settings(_) | Self::Plan(_) | Self::Logs(_) | Self::NoCommand(_) => 2,
             Self::Client(error) if error.may_take_effect() => client::EXIT_UNKNOWN,
             _ => client::EXIT_FAILED,
         }
@@ -92,12 +127,14 @@ impl Cli {
     /// Why it could not be done.
     pub async fn run(self) -> Result<u8, CliError> {
         match self.command {
+            Some(Command::Serve(sources)) => serve::serve(&sources).await,
             Some(Command::Get(get)) => get.run().await,
             Some(Command::Put(put)) => put.run().await,
             Some(Command::Delete(delete)) => delete.run().await,
             Some(Command::Status(status)) => status.run().await,
             Some(Command::Config(config)) => say(&config.run()?).map(|()| 0),
             Some(Command::Healthcheck(sources)) => probe::healthcheck(&sources).await,
+            None if sources::names_a_node(std::env::vars()) => serve::serve(&sources::Sources::default()).await,
             None => Err(CliError::NoCommand(Self::command().render_help().to_string())),
         }
     }

@@ -1,6 +1,6 @@
 //! From settings to what a node starts with, or to what is wrong with them. Nothing is opened here but the key file.
 
-use std::{collections::BTreeMap, fs, io, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, fs, io, path::PathBuf, sync::Arc, time::Duration};
 
 use thiserror::Error;
 
@@ -10,11 +10,15 @@ use super::{
 };
 use crate::{
     clock::TokenKeys,
+    http::{AcceptSettings, Limits},
     id::NodeId,
     node,
     placement::{AddressError, Config, Founding, FoundingError, Member, split_address},
-    runtime::tokio::{InboxBounds, LinkSettings, PeerOptions, QueueBounds, peer_address},
-    store::{FsyncPolicy, NoSuchPolicy},
+    runtime::{
+        journal::JournalOptions,
+        tokio::{InboxBounds, LinkSettings, PeerOptions, QueueBounds, peer_address},
+    },
+    store::{Identity, NoSuchPolicy},
 };
 
 /// A wrong start. Each of these ends the process with exit code 2.
@@ -96,8 +100,16 @@ pub struct Plan {
     pub node: node::Settings,
     /// What seals and opens tokens.
     pub tokens: TokenKeys,
-    /// When a record counts as durable.
-    pub fsync: FsyncPolicy,
+    /// Whether anybody who reads this program's source could forge them.
+    pub token_key_is_public: bool,
+    /// How the journal works. Its salt is drawn at the start.
+    pub journal: JournalOptions,
+    /// Bounds of requests.
+    pub limits: Limits,
+    /// Bounds of connections.
+    pub accept: AcceptSettings,
+    /// How long a stop may take.
+    pub stop_timeout: Duration,
 }
 
 impl Plan {
@@ -118,8 +130,19 @@ impl Plan {
         };
         let peers = PeerOptions { addresses: peer_addresses(settings, &config)?, config, me, links: links(settings) };
         let data_dir = settings.data_dir.clone().unwrap_or_else(|| PathBuf::from("causeway-data").join(&address));
-        let (node, tokens, fsync) = (node_settings(settings), tokens(settings)?, settings.fsync.parse()?);
-        Ok(Self { client_listen, peer_listen, peers, data_dir, node, tokens, fsync })
+        Ok(Self {
+            client_listen,
+            peer_listen,
+            journal: journal(settings, &peers)?,
+            peers,
+            data_dir,
+            node: node_settings(settings),
+            tokens: tokens(settings)?,
+            token_key_is_public: settings.token_key_file.is_none(),
+            limits: Limits { max_value_bytes: settings.max_value_bytes, slow_request_ms: settings.slow_request_ms },
+            accept: accept(settings),
+            stop_timeout: Duration::from_millis(settings.stop_timeout_ms),
+        })
     }
 }
 
@@ -198,6 +221,30 @@ fn peer_addresses(settings: &Settings, config: &Config) -> Result<BTreeMap<NodeI
         addresses.insert(member.node, checked("PEER_ADDRESSES", peer.trim())?);
     }
     Ok(addresses)
+}
+
+fn journal(settings: &Settings, peers: &PeerOptions) -> Result<JournalOptions, PlanError> {
+    let identity = Identity { cluster: peers.config.cluster(), node: peers.me.address.clone() };
+    Ok(JournalOptions {
+        policy: settings.fsync.parse()?,
+        segment_bytes: settings.segment_bytes,
+        snapshot_after_bytes: settings.snapshot_after_bytes,
+        ..JournalOptions::new(identity, peers.me.actor, 0)
+    })
+}
+
+fn accept(settings: &Settings) -> AcceptSettings {
+    AcceptSettings {
+        head_timeout_ms: settings.head_timeout_ms,
+        body_timeout_ms: settings.body_timeout_ms,
+        idle_timeout_ms: settings.idle_timeout_ms,
+        write_timeout_ms: settings.write_timeout_ms,
+        // The rest is for making everything durable.
+        drain_timeout_ms: settings.stop_timeout_ms / 2,
+        max_head_bytes: settings.max_head_bytes,
+        max_connections: settings.max_connections,
+        max_connections_per_client: settings.max_connections_per_client,
+    }
 }
 
 fn links(settings: &Settings) -> LinkSettings {

@@ -18,7 +18,11 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::list::List;
-use crate::{node, runtime::tokio::LinkSettings};
+use crate::{
+    http::{AcceptSettings, Limits},
+    node,
+    runtime::tokio::LinkSettings,
+};
 
 /// What the names of all variables begin with.
 const PREFIX: &str = "CAUSEWAY_";
@@ -100,7 +104,7 @@ settings! {
     /// Bytes of keys, values and records above which writes are refused; 0 is no bound
     max_memory_bytes: u64 = node::Settings::default().max_memory_bytes;
     /// Bytes of a value above which its write is refused
-    max_value_bytes: usize = 1 << 20;
+    max_value_bytes: usize = Limits::default().max_value_bytes;
     /// How long a request waits for what its token depends on; 0 is allowed
     causal_wait_ms: u64 = node::Settings::default().causal_wait_ms;
     /// How long after a heal a peer that was believed down gets no repair
@@ -137,6 +141,22 @@ settings! {
     link_queue_frames: usize = LinkSettings::default().queue.frames;
     /// Bytes that may wait for a peer
     link_queue_bytes: usize = LinkSettings::default().queue.bytes;
+    /// For the whole head of a client's request
+    head_timeout_ms: u64 = AcceptSettings::default().head_timeout_ms;
+    /// For the whole body of a client's request
+    body_timeout_ms: u64 = AcceptSettings::default().body_timeout_ms;
+    /// Between an answer and the client's next request
+    idle_timeout_ms: u64 = AcceptSettings::default().idle_timeout_ms;
+    /// For a client to take some more of its answer
+    write_timeout_ms: u64 = AcceptSettings::default().write_timeout_ms;
+    /// Bytes of a request's line and headers
+    max_head_bytes: usize = AcceptSettings::default().max_head_bytes;
+    /// Open connections of clients
+    max_connections: usize = AcceptSettings::default().max_connections;
+    /// Open connections of one client's address
+    max_connections_per_client: usize = AcceptSettings::default().max_connections_per_client;
+    /// Requests that take longer are logged as slow
+    slow_request_ms: u64 = Limits::default().slow_request_ms;
     /// How long a stop may take before it is cut short
     stop_timeout_ms: u64 = 9_000;
     /// `text` or `json`

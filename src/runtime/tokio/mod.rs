@@ -15,6 +15,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is the real world: its clocks, threads and timers are real")]
 
 mod disk;
+mod env;
 mod frame;
 mod hello;
 mod inbox;
@@ -28,6 +29,7 @@ mod socket;
 mod stats;
 
 pub use disk::{FolderDisk, FolderError, FolderFile};
+pub use env::TokioEnv;
 pub use frame::{FRAME_VERSION, FrameDecoder, FrameError, HEADER_BYTES, PAYLOAD_BYTES_CAP, encode_frame};
 pub use hello::{HELLO_BYTES_CAP, Hello, Refused, Verdict, judge};
 pub use inbox::InboxBounds;

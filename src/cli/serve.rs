@@ -1,0 +1,108 @@
+//! `causeway serve`: one node, from its settings to its end.
+
+use std::{io, sync::Arc};
+
+use tokio::{net::TcpListener, sync::watch, time::timeout};
+
+use super::{CliError, logs::Logs, metrics, plan::Plan, sources::Sources, stop::StopSignal};
+use crate::{
+    http::{App, HttpMetrics, Server, router},
+    runtime::{
+        Env, StartPlan, Started,
+        journal::JournalStats,
+        start,
+        tokio::{FolderDisk, LinkStats, TokioEnv},
+    },
+};
+
+/// Runs a node until it is told to stop.
+pub(super) async fn serve(sources: &Sources) -> Result<u8, CliError> {
+    let settings = sources.load()?.settings;
+    let logs = Logs::new(&settings)?;
+    let plan = Plan::new(&settings)?;
+    let mut stop = StopSignal::listen()?;
+    logs.begin();
+    warn_of_what_is_open(&plan);
+    let disk = FolderDisk::open(&plan.data_dir)?;
+    let (peers, clients) = (listen(&plan.peer_listen).await?, listen(&plan.client_listen).await?);
+    let env = TokioEnv::start(peers, &plan.peers, disk);
+    let started = tokio::select! {
+        biased;
+        () = stop.received() => return Ok(0),
+        started = start(env.clone(), start_plan(&plan)) => started?,
+    };
+    for finding in &started.findings {
+        tracing::warn!(%finding, "found on the disk");
+    }
+    let me = &plan.peers.me;
+    tracing::info!(address = %me.address, node = %me.node, shard = %me.shard, data = %plan.data_dir.display(), "serving");
+    until_stopped(&plan, &env, &started, clients, &mut stop).await
+}
+
+async fn until_stopped(
+    plan: &Plan,
+    env: &TokioEnv,
+    started: &Started,
+    clients: TcpListener,
+    stop: &mut StopSignal,
+) -> Result<u8, CliError> {
+    let stopping = watch::Sender::new(false);
+    let mut serving = tokio::spawn(server(plan, env, started).run(clients, stopping.subscribe()));
+    tokio::select! {
+        biased;
+        () = started.handle.gone() => return Err(CliError::Ended),
+        ended = &mut serving => return Err(ended.map_or_else(|panic| io::Error::other(panic).into(), |()| CliError::Ended)),
+        () = stop.received() => {}
+    }
+    tracing::info!("stopping");
+    stopping.send_replace(true);
+    let quietly = async {
+        // Answers what is under way first: a node that has stopped answers nothing.
+        let _ = serving.await;
+        started.handle.stop().await;
+    };
+    tokio::select! {
+        biased;
+        () = stop.received() => Err(CliError::StopCutShort),
+        stopped = timeout(plan.stop_timeout, quietly) => stopped.map(|()| 0).map_err(|_| CliError::StopCutShort),
+    }
+}
+
+async fn listen(address: &str) -> Result<TcpListener, CliError> {
+    TcpListener::bind(address).await.map_err(|source| CliError::Listen { address: address.to_owned(), source })
+}
+
+fn warn_of_what_is_open(plan: &Plan) {
+    tracing::warn!("traffic of clients and peers is not encrypted and nobody is asked who they are: keep the ports to yourself");
+    if plan.token_key_is_public {
+        tracing::warn!("without TOKEN_KEY_FILE causal metadata is guarded against damage, not against forgery");
+    }
+}
+
+fn start_plan(plan: &Plan) -> StartPlan {
+    StartPlan {
+        config: plan.peers.config.clone(),
+        me: plan.peers.me.node,
+        settings: plan.node.clone(),
+        journal: plan.journal.clone(),
+        observed: false,
+    }
+}
+
+fn server(plan: &Plan, env: &TokioEnv, started: &Started) -> Server {
+    let metrics = Arc::new(HttpMetrics::default());
+    let clock = env.clone();
+    let (links, journal): (Arc<LinkStats>, Arc<JournalStats>) = (env.link_stats().clone(), started.journal.clone());
+    let app = App {
+        handle: started.handle.clone(),
+        tokens: Arc::new(plan.tokens.clone()),
+        limits: plan.limits,
+        metrics: metrics.clone(),
+        clock: Arc::new(move || clock.now().monotonic_us),
+        more_metrics: Some(Arc::new(move |registry| {
+            metrics::add_links(registry, &links);
+            metrics::add_journal(registry, &journal);
+        })),
+    };
+    Server { router: router(app), settings: plan.accept, metrics }
+}
