@@ -108,6 +108,10 @@ impl Table {
 
     /// Adds a version to a key and keeps what must be kept.
     pub fn insert(&mut self, key: &Key, version: Version) -> Applied {
+        let plain = version.operation.is_none() && self.slot(slot_of(key)).get(key).is_some_and(Entry::is_plain);
+        if plain && !planted(Mutant::LastArrivalWins) {
+            return self.insert_plain(key, version);
+        }
         let mut versions = self.take(key);
         if versions.iter().any(|known| known.dot == version.dot) {
             self.put(key, versions);
@@ -118,6 +122,30 @@ impl Table {
         retain_needed(&mut versions);
         let winner = self.put(key, versions);
         winner.map_or(Applied::Known, Applied::New)
+    }
+
+    /// The common case: one version was there, and neither it nor the new one can have a twin.
+    fn insert_plain(&mut self, key: &Key, version: Version) -> Applied {
+        let order = version.order();
+        let slot = &mut self.slots[usize::from(slot_of(key).0)];
+        let Some(entry) = slot.get_mut(key) else { return Applied::Known };
+        let winner = entry.winner.order();
+        if order == winner {
+            return Applied::Known;
+        }
+        self.unstable.push(Reverse((order.hlc, key.clone())));
+        if order < winner {
+            return Applied::New(winner);
+        }
+        self.bytes += version_bytes(key, &version);
+        self.bytes -= version_bytes(key, &entry.winner);
+        match (entry.winner.is_tombstone(), version.is_tombstone()) {
+            (true, false) => (self.tombstones, self.live) = (self.tombstones - 1, self.live + 1),
+            (false, true) => (self.tombstones, self.live) = (self.tombstones + 1, self.live - 1),
+            _ => {}
+        }
+        entry.winner = version;
+        Applied::New(order)
     }
 
     /// Every key of the slots with its versions, the winner first.
@@ -272,6 +300,11 @@ impl Table {
 }
 
 impl Entry {
+    /// Whether it is a single version that no second record of an operation can join.
+    fn is_plain(&self) -> bool {
+        self.superseded.is_empty() && self.winner.operation.is_none()
+    }
+
     fn versions(&self) -> Vec<Version> {
         std::iter::once(&self.winner).chain(&self.superseded).cloned().collect()
     }
