@@ -95,6 +95,10 @@ impl Node {
 
     pub(super) fn receive_push(&mut self, from: NodeId, push: Push) {
         let Some(actor) = self.actor_of(from).filter(|_| self.links.contains_key(&from)) else { return };
+        if self.standing.is_founding() {
+            // A log without marks would look like a lost disk at the next start.
+            return;
+        }
         if push.promise <= self.applied.get(actor) && push.start <= self.applied.get(actor) {
             return self.acknowledge(from);
         }

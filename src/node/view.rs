@@ -224,3 +224,81 @@ impl Peer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::Settings;
+
+    const PEER: NodeId = NodeId(1);
+    const MS: u64 = 1_000;
+
+    fn heard_every_50_ms(view: &mut View, from_ms: u64, until_ms: u64) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for ms in (from_ms..until_ms).step_by(50) {
+            changes.extend(view.heard(PEER, ms * MS));
+            changes.extend(view.tick(ms * MS));
+        }
+        changes
+    }
+
+    fn silent(view: &mut View, from_ms: u64, until_ms: u64) -> Vec<Change> {
+        (from_ms..until_ms).step_by(50).flat_map(|ms| view.tick(ms * MS)).collect()
+    }
+
+    fn view(settings: &Settings) -> View {
+        let mut view = View::new([(PEER, true)].into_iter(), settings);
+        view.sender(PEER, Incarnation(1));
+        assert_eq!(heard_every_50_ms(&mut view, 1_000, 3_000), vec![Change::Up(PEER), Change::Trusted(PEER)]);
+        view
+    }
+
+    #[test]
+    fn a_silence_of_two_seconds_is_avoided_and_keeps_its_place() {
+        let mut view = view(&Settings::default());
+        assert_eq!(silent(&mut view, 3_000, 5_000), vec![Change::Suspected(PEER)]);
+        assert_eq!(heard_every_50_ms(&mut view, 5_000, 6_000), vec![Change::Trusted(PEER)]);
+    }
+
+    #[test]
+    fn a_dead_node_is_out_of_the_view_within_five_seconds() {
+        let mut view = view(&Settings::default());
+        assert_eq!(silent(&mut view, 3_000, 7_900), vec![Change::Suspected(PEER), Change::Down(PEER)]);
+        assert_eq!(heard_every_50_ms(&mut view, 8_000, 8_100), vec![Change::Up(PEER), Change::Trusted(PEER)]);
+    }
+
+    #[test]
+    fn a_node_that_was_paused_itself_blames_nobody() {
+        let mut view = view(&Settings::default());
+        assert_eq!(view.tick(13_000 * MS), Vec::new());
+        assert_eq!(heard_every_50_ms(&mut view, 13_050, 14_000), Vec::new());
+    }
+
+    #[test]
+    fn repair_is_held_off_after_a_heal_but_not_for_a_fresh_process() {
+        let settings = Settings { repair_holdoff_ms: 2_500, ..Settings::default() };
+        let mut healed = view(&settings);
+        silent(&mut healed, 3_000, 4_000);
+        heard_every_50_ms(&mut healed, 4_000, 4_050);
+        assert!(healed.trusts(PEER) && healed.holds_off(PEER, 6_400 * MS) && !healed.repairs(PEER, 6_400 * MS));
+        assert!(healed.repairs(PEER, 6_500 * MS));
+
+        let mut restarted = view(&settings);
+        silent(&mut restarted, 3_000, 4_000);
+        assert_eq!(restarted.sender(PEER, Incarnation(2)), Sender::Fresh);
+        heard_every_50_ms(&mut restarted, 4_000, 4_050);
+        assert!(restarted.repairs(PEER, 4_050 * MS));
+        assert_eq!(restarted.sender(PEER, Incarnation(1)), Sender::Gone);
+    }
+
+    #[test]
+    fn news_of_a_heartbeat_keeps_a_node_up_that_is_not_heard_itself() {
+        let mut view = view(&Settings::default());
+        let mut changes = Vec::new();
+        for (beat, ms) in (3_000..9_000).step_by(100).enumerate() {
+            changes.extend(view.beat(PEER, Heartbeat { beat: beat as u64 + 1, ..Heartbeat::default() }, ms * MS));
+            changes.extend(view.tick(ms * MS));
+        }
+        assert_eq!(changes, vec![Change::Suspected(PEER)]);
+    }
+}
