@@ -6,7 +6,7 @@ use axum::{
 };
 use thiserror::Error;
 
-use super::{address::AddressError, json::JsonError, key::KeyError};
+use super::{json::JsonError, key::KeyError};
 use crate::{
     clock::TokenError,
     error::{NoSuchShard, Refusal},
@@ -60,9 +60,12 @@ pub enum HttpError {
     /// A write concern that is no number, or given twice.
     #[error("Write-Concern must be given once and be a whole number, at least 1")]
     WriteConcern,
-    /// A missing or malformed `socket-address`.
-    #[error(transparent)]
-    Address(#[from] AddressError),
+    /// No node is named.
+    #[error("socket-address is missing")]
+    AddressMissing,
+    /// A `socket-address` that is no string, or no address.
+    #[error("socket-address must be a string IP:PORT or HOST:PORT")]
+    AddressMalformed,
     /// A missing or impossible `shard-count`.
     #[error("shard-count must be a whole number, at least 1")]
     ShardCount,
@@ -111,7 +114,8 @@ impl HttpError {
             | Self::Token(_)
             | Self::IdempotencyKey
             | Self::WriteConcern
-            | Self::Address(_)
+            | Self::AddressMissing
+            | Self::AddressMalformed
             | Self::ShardCount
             | Self::NotEnoughNodes => StatusCode::BAD_REQUEST,
         }

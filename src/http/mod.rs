@@ -5,31 +5,24 @@
 //! with [`App::clock`], what bounds a connection in time is in the accept loop. So the same router runs in simulation.
 
 mod accept;
-mod address;
-mod admission;
 mod app;
 mod body;
 mod client;
-mod connection;
 mod error;
-mod framing;
 mod health;
 mod json;
 mod key;
 mod kvs;
 mod metrics;
 mod observe;
-mod pace;
 mod route;
 mod router;
 mod scrape;
-mod screen;
 mod shard;
 mod view;
 mod write_headers;
 
 pub use accept::{AcceptSettings, Server};
-pub use address::AddressError;
 pub use app::{App, Clock, Limits, MoreMetrics};
 pub use body::BodyTimedOut;
 pub use client::{Client, ClientError, Outgoing};

@@ -11,8 +11,8 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
-use super::{App, address::parse_address, body, error::HttpError, json::parse_object};
-use crate::placement::Member;
+use super::{App, body, error::HttpError, json::parse_object};
+use crate::placement::{Member, split_address};
 
 /// The body of requests that name a node.
 #[derive(Default, Deserialize)]
@@ -46,7 +46,10 @@ pub(super) async fn delete(State(app): State<Arc<App>>, request: Request) -> Res
 pub(super) async fn read_address(app: &App, request: Request) -> Result<String, HttpError> {
     let (head, body) = request.into_parts();
     let body = body::read(&head.headers, body, app.limits.max_value_bytes).await?;
-    Ok(parse_address(parse_object::<NodeBody>(&body)?.address)?)
+    let member = parse_object::<NodeBody>(&body)?.address.ok_or(HttpError::AddressMissing)?;
+    let address: String = serde_json::from_str(member.get()).map_err(|_| HttpError::AddressMalformed)?;
+    split_address(&address).map_err(|_| HttpError::AddressMalformed)?;
+    Ok(address)
 }
 
 pub(super) fn sorted_addresses<'a>(members: impl IntoIterator<Item = &'a Member>) -> Vec<&'a str> {

@@ -28,11 +28,12 @@ use tokio::{
 use tower::ServiceExt;
 
 use super::{
-    AcceptSettings, BodyTimedOut, HttpMetrics,
+    AcceptSettings,
     admission::Permit,
     pace::{Exchange, PacedStream, Timer},
     screen::ScreenedStream,
 };
+use crate::http::{BodyTimedOut, HttpMetrics};
 
 /// A body is read through a buffer of at least this size.
 const MIN_BUFFER_BYTES: usize = 64 << 10;
