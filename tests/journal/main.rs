@@ -1,0 +1,8 @@
+//! The journal on a disk that loses, tears, fails, fills up and rots.
+
+mod crash;
+mod damage;
+mod decoders;
+mod disk;
+mod faults;
+mod life;
