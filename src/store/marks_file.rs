@@ -106,14 +106,16 @@ pub enum Stop {
     Clean,
 }
 
-/// Whether the log behind the marks is known to have lost something.
+/// Whether something may have been missing when the log behind the marks was recovered, for as long as that matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Holes {
-    /// Not known to.
+    /// Nothing was.
     #[default]
     None,
-    /// Something was missing when it was recovered, and no snapshot has taken its place since.
-    Possible,
+    /// The end may have been, and the node has not written marks since: those that are here promise more than there is.
+    AtEnd,
+    /// Something inside was, and no snapshot has taken its place since.
+    Inside,
 }
 
 /// The content of the marks' file: the node's marks, and what the journal keeps for itself.

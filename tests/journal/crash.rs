@@ -119,7 +119,7 @@ fn lives(seed: u64, dies_after: u64, options: &JournalOptions, death: Death) -> 
         disk.crash(death, seed ^ dies_after ^ life_number);
         let mut life = begin(&disk, options);
         promised.judge(&life).map_err(|wrong| format!("{wrong}; findings {:?}", life.findings))?;
-        if options.policy == FsyncPolicy::Always && life.recovered.verdict == Verdict::MayLack {
+        if options.policy == FsyncPolicy::Always && matches!(life.recovered.verdict, Verdict::MayLack | Verdict::Damaged) {
             return Err(format!("a crash was taken for damage: {:?}", life.findings));
         }
         promised = Promised::by(&life);

@@ -70,7 +70,7 @@ fn judge(whole: &Recovered, found: &Recovered) -> Result<(), String> {
     }
     match found.verdict {
         Verdict::Complete if found == whole => Ok(()),
-        Verdict::MayLack => Ok(()),
+        Verdict::MayLack | Verdict::Damaged => Ok(()),
         verdict => Err(format!("{verdict:?} with {:?}, {:?}", places(found), found.marks)),
     }
 }
@@ -91,7 +91,7 @@ fn flip_every_byte(disk: &TestDisk, name: &str, first_bytes: usize) {
         bytes[at] ^= 1 << (at % 7 + at % 2);
         let found = recover_with(disk, name, bytes);
         judge(&whole, &found).unwrap_or_else(|wrong| panic!("{name}, byte {at}: {wrong}"));
-        noticed += u32::from(found.verdict == Verdict::MayLack);
+        noticed += u32::from(found.verdict != Verdict::Complete);
     }
     assert!(noticed > 0, "{name}: no flip was noticed at all");
 }
@@ -140,12 +140,24 @@ fn a_damaged_frame_costs_its_own_records_only() {
         bytes[damaged_at] ^= 4;
         let found = recover_with(&disk, &name, bytes);
         let lost: Vec<u64> = whole.iter().copied().filter(|place| !places(&found).contains(place)).collect();
-        assert_eq!((lost, found.verdict), (vec![3, 4], Verdict::MayLack), "the frame of both, head or payload damaged");
+        assert_eq!((lost, found.verdict), (vec![3, 4], Verdict::Damaged), "the frame of both, head or payload damaged");
     }
 }
 
 #[test]
-fn a_log_that_may_lack_something_stays_so_until_a_snapshot_and_marks_take_its_place() {
+fn a_log_that_lost_its_end_stays_so_until_the_node_takes_note() {
+    let disk = stopped();
+    let name = names(&disk, "log-").pop().expect("a segment");
+    disk.set_bytes(&name, disk.bytes(&name)[..SEGMENT_HEAD_BYTES as usize].to_vec());
+    for _ in 0..3 {
+        assert_eq!(recover(&disk).verdict, Verdict::MayLack, "it crashed before it could write marks");
+    }
+    begin(&disk, &options()).tell([mark(9)]);
+    assert_eq!(recover(&disk).verdict, Verdict::Complete);
+}
+
+#[test]
+fn a_damaged_log_stays_so_until_a_snapshot_and_marks_take_its_place() {
     let disk = crashed();
     let name = names(&disk, "log-")[0].clone();
     let mut bytes = disk.bytes(&name);
@@ -153,7 +165,7 @@ fn a_log_that_may_lack_something_stays_so_until_a_snapshot_and_marks_take_its_pl
     disk.set_bytes(&name, bytes);
     for _ in 0..3 {
         let mut life = begin(&disk, &options());
-        assert_eq!(life.recovered.verdict, Verdict::MayLack);
+        assert_eq!(life.recovered.verdict, Verdict::Damaged);
         life.tell([mark(9)]);
         life.stop();
     }
@@ -203,7 +215,7 @@ fn a_log_cut_below_what_the_marks_know_is_noticed() {
     let intact = disk.bytes(&name);
     for size in SEGMENT_HEAD_BYTES as usize..intact.len() {
         let found = recover_with(&disk, &name, intact[..size].to_vec());
-        assert_eq!(found.verdict, Verdict::MayLack, "cut at {size} of {}", intact.len());
+        assert_ne!(found.verdict, Verdict::Complete, "cut at {size} of {}", intact.len());
     }
 }
 
@@ -213,7 +225,8 @@ fn a_file_that_is_gone_is_noticed() {
         for name in disk.names() {
             let copy = disk.copy();
             copy.remove_file(&name);
-            assert_eq!(recover(&copy).verdict, Verdict::MayLack, "{name}");
+            let expected = if name == "marks" { Verdict::MayLack } else { Verdict::Damaged };
+            assert_eq!(recover(&copy).verdict, expected, "{name}");
         }
     }
 }
@@ -245,6 +258,6 @@ fn a_frame_in_the_wrong_place_is_no_frame() {
     for bytes in [swapped, shifted, second] {
         let found = recover_with(&disk, &segments[0], bytes);
         judge(&whole, &found).expect("noticed");
-        assert_eq!(found.verdict, Verdict::MayLack);
+        assert_eq!(found.verdict, Verdict::Damaged);
     }
 }

@@ -90,7 +90,7 @@ fn after_a_failed_sync_the_log_takes_no_more_and_marks_go_on() {
     assert_eq!(life.append(6..=7), [], "taken no more");
     assert_eq!(life.tell([mark(9)]), [JournalEvent::Marked { lease: Hlc(9) }]);
     let begun = life.tell([JournalCommand::SnapshotBegin(SnapshotHead::default()), JournalCommand::SnapshotEnd]);
-    assert_eq!(begun, [JournalEvent::SnapshotDone], "given up: a log in doubt is not replaced");
+    assert_eq!(begun, [JournalEvent::SnapshotGivenUp], "given up: a log in doubt is not replaced");
     assert_eq!((life.stats.sync_failures(), life.stats.records()), (1, 5));
     life.stop();
     lost_power(&disk);
@@ -169,7 +169,7 @@ fn a_snapshot_takes_the_place_of_the_log_and_one_that_fails_does_not() {
     disk.set_room(Some(disk.used() + 1_500));
     let long: Vec<_> = (0..500).map(|i| (format!("key{i}").into(), Vec::new())).collect();
     let told = life.tell([begin_snapshot(), JournalCommand::SnapshotPart(long), JournalCommand::SnapshotEnd]);
-    assert_eq!(told, [JournalEvent::SnapshotDone], "given up");
+    assert_eq!(told, [JournalEvent::SnapshotGivenUp], "given up");
     disk.set_room(None);
     assert!(!disk.names().iter().any(|name| name.starts_with("snapshot")));
     let whole = begin(&disk.copy(), &options);

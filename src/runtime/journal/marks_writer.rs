@@ -96,8 +96,8 @@ impl<F: DiskFile> MarksWriter<F> {
 
     fn keep(&mut self, marks: Marks, synced: Synced) {
         self.content.marks = Some(marks);
-        if self.replaced {
-            // The node has answered for itself since, and nothing is left of what had holes.
+        // The node knows what was missing, and these marks are of what it has now. A hole is a hole until its log is gone.
+        if self.content.holes == Holes::AtEnd || self.replaced {
             self.content.holes = Holes::None;
         }
         self.know(synced);

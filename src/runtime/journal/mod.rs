@@ -56,12 +56,18 @@ pub struct Journal<D: Disk> {
 pub async fn open<D: Disk>(disk: D, options: &JournalOptions) -> Result<(Journal<D>, Recovered), JournalError> {
     let found = recover::recover(&disk, options).await?;
     let log = LogWriter::new(disk.clone(), options, found.tail);
-    let holes = found.findings.iter().any(Finding::leaves_hole);
+    let holes = if found.findings.iter().any(Finding::leaves_hole) {
+        Holes::Inside
+    } else if found.findings.iter().any(Finding::is_loss) {
+        Holes::AtEnd
+    } else {
+        Holes::None
+    };
     let content = MarksContent {
         identity: options.identity.clone(),
         policy: options.policy,
         stop: Stop::None,
-        holes: if holes { Holes::Possible } else { Holes::None },
+        holes,
         durable: log.synced().position,
         last: log.synced().last,
         marks: found.recovered.marks.clone(),

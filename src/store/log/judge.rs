@@ -61,7 +61,9 @@ pub enum Finding {
     DamagedMarks,
     /// The last process crashed under a policy that allows loss.
     UnsyncedStop(FsyncPolicy),
-    /// Something was missing at an earlier start already.
+    /// The end was missing at an earlier start, of which the node has not taken note.
+    KnownLoss,
+    /// Something inside was missing at an earlier start, and is still.
     KnownHoles,
     /// An fsync failed: the node's own records above this count as never written.
     Finished(Hlc),
@@ -89,7 +91,7 @@ impl Finding {
     pub fn is_damage(&self) -> bool {
         match self {
             Self::LostFrames { gap, .. } => gap.cause != GapCause::Unsynced,
-            Self::UnsyncedStop(_) | Self::KnownHoles | Self::Finished(_) => false,
+            Self::UnsyncedStop(_) | Self::KnownLoss | Self::KnownHoles | Self::Finished(_) => false,
             other => other.is_loss(),
         }
     }
@@ -208,9 +210,12 @@ fn judge_content(content: &MarksContent, beside: Beside) -> impl Iterator<Item =
     let used = beside == Beside::Something || content.marks.is_some();
     let unsynced = used && content.policy != FsyncPolicy::Always && content.stop != Stop::Clean;
     let finished = content.marks.as_ref().and_then(|marks| marks.finished_at);
-    let holes = content.holes == Holes::Possible;
-    let found = [unsynced.then_some(Finding::UnsyncedStop(content.policy)), holes.then_some(Finding::KnownHoles)];
-    found.into_iter().flatten().chain(finished.map(Finding::Finished))
+    let known = match content.holes {
+        Holes::None => None,
+        Holes::AtEnd => Some(Finding::KnownLoss),
+        Holes::Inside => Some(Finding::KnownHoles),
+    };
+    unsynced.then_some(Finding::UnsyncedStop(content.policy)).into_iter().chain(known).chain(finished.map(Finding::Finished))
 }
 
 impl fmt::Display for Finding {
@@ -229,7 +234,8 @@ impl fmt::Display for Finding {
             Self::LostMarks => f.write_str("marks: none beside a log"),
             Self::DamagedMarks => f.write_str("marks: damaged"),
             Self::UnsyncedStop(policy) => write!(f, "marks: no clean stop under fsync policy {policy}"),
-            Self::KnownHoles => f.write_str("marks: something was missing before"),
+            Self::KnownLoss => f.write_str("marks: the end of the log was missing before"),
+            Self::KnownHoles => f.write_str("marks: something inside the log was missing before"),
             Self::Finished(hlc) => write!(f, "marks: an fsync failed, own records above {hlc} are void"),
         }
     }
