@@ -17,9 +17,9 @@ impl Hlc {
     /// Before every write.
     pub const ZERO: Self = Self(0);
 
-    /// The first time within a millisecond.
+    /// The first time within a millisecond. A wall clock beyond 48 bits (the year 10889) reads as their end.
     pub fn from_millis(millis: u64) -> Self {
-        Self(millis << COUNTER_BITS)
+        Self(millis.min(u64::MAX >> COUNTER_BITS) << COUNTER_BITS)
     }
 
     /// The wall-clock part, in milliseconds since the Unix epoch.
@@ -44,7 +44,7 @@ impl Hlc {
 
     /// This time moved forward.
     pub fn plus_millis(self, millis: u64) -> Self {
-        Self(self.0.saturating_add(millis << COUNTER_BITS))
+        Self(self.0.saturating_add(Self::from_millis(millis).0))
     }
 }
 

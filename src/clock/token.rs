@@ -23,11 +23,27 @@ pub const ENTRY_CAP: usize = 128;
 
 /// A causal token. Join is the pointwise maximum.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "Parts")]
 pub struct Token {
     epoch: Epoch,
     floor: Hlc,
     /// Sorted by actor, each above the floor.
     entries: Vec<(ActorId, Hlc)>,
+}
+
+/// A token as a peer or a log wrote it: not yet known to be sorted and above its floor.
+#[derive(Deserialize)]
+struct Parts {
+    epoch: Epoch,
+    floor: Hlc,
+    entries: Vec<(ActorId, Hlc)>,
+}
+
+impl From<Parts> for Token {
+    fn from(parts: Parts) -> Self {
+        let entries = parts.entries.into_iter().map(|(actor, hlc)| Dot { actor, hlc });
+        Self::from_parts(parts.epoch, parts.floor, entries)
+    }
 }
 
 impl Token {

@@ -9,7 +9,7 @@ use siphasher::sip::SipHasher24;
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 
-use super::{Dot, Hlc, Token};
+use super::{Dot, ENTRY_CAP, Hlc, Token};
 use crate::{
     id::{ActorId, Epoch},
     mutant::{Mutant, planted},
@@ -74,10 +74,11 @@ impl TokenKeys {
         Self { sealing, accepted }
     }
 
-    /// The text that a client carries. A token over the byte cap is folded until it fits.
+    /// The text that a client carries. A token over [`ENTRY_CAP`] entries or over the byte cap is folded until it fits.
     pub fn seal(&self, token: &Token) -> String {
-        let mut bytes = self.encode(token);
         let mut folded = token.clone();
+        folded.fold_to(ENTRY_CAP);
+        let mut bytes = self.encode(&folded);
         while bytes.len() + MAC_BYTES > WIRE_BYTES_CAP {
             let cap = folded.entries().len() - 1;
             folded.fold_to(cap);

@@ -9,6 +9,7 @@ use crate::id::ActorId;
 
 /// For each actor, up to which hlc everything is in the set. An actor that is not named has [`Hlc::ZERO`].
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "BTreeMap<ActorId, Hlc>")]
 pub struct VersionVector(BTreeMap<ActorId, Hlc>);
 
 impl VersionVector {
@@ -60,9 +61,21 @@ impl PartialOrd for VersionVector {
     }
 }
 
+impl From<BTreeMap<ActorId, Hlc>> for VersionVector {
+    /// What a peer sent is brought into the one form that equal sets have: no actor is named at [`Hlc::ZERO`].
+    fn from(prefixes: BTreeMap<ActorId, Hlc>) -> Self {
+        prefixes.into_iter().collect()
+    }
+}
+
 impl FromIterator<(ActorId, Hlc)> for VersionVector {
+    /// In any order; of several prefixes of one actor the largest counts.
     fn from_iter<I: IntoIterator<Item = (ActorId, Hlc)>>(entries: I) -> Self {
-        Self(entries.into_iter().filter(|(_, hlc)| *hlc > Hlc::ZERO).collect())
+        let mut vector = Self::default();
+        for (actor, hlc) in entries {
+            vector.raise(actor, hlc);
+        }
+        vector
     }
 }
 
