@@ -9,6 +9,8 @@ const SHELVES: [&str; 6] = ["utils", "util", "common", "helpers", "manager", "mi
 const WORLDS: &[&str] = &[
     "src/runtime/tokio",
     "src/http/accept",
+    "src/http/connection",
+    "src/http/pace",
     "src/http/client",
     "src/cli",
     "src/main.rs",

@@ -50,7 +50,15 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("tokio::spawn", TOKIO),
     ("tokio::runtime", TOKIO),
 ];
-const TOKIO: &[&str] = &["src/runtime/tokio", "src/http/accept", "src/http/client", "src/cli", "src/main.rs"];
+const TOKIO: &[&str] = &[
+    "src/runtime/tokio",
+    "src/http/accept",
+    "src/http/connection",
+    "src/http/pace",
+    "src/http/client",
+    "src/cli",
+    "src/main.rs",
+];
 
 /// What a pure room may not say.
 const IMPURE: &[&str] = &[
