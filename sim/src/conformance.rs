@@ -1,6 +1,7 @@
 //! What every world owes a node, as checks that run against any [`Env`]: the promises written on the trait, one function each.
 //!
-//! A stage sets up nodes in some world; a check plays on it. Checks know no world: time passes by `sleep_until` only.
+//! A stage sets up nodes in some world; a check plays on it. Checks know no world: time passes by `sleep_until` only. Before a
+//! node is started again they drop all they hold of the process before: a real one would hold the lock of its folder.
 
 use std::{collections::BTreeSet, future::Future, io::ErrorKind};
 
@@ -69,6 +70,7 @@ pub async fn random_numbers_differ<S: Stage>(stage: &mut S) {
     let (first, second) = (stage.start(FIRST).await, stage.start(SECOND).await);
     seen.extend([first.random(), first.random(), second.random()]);
     stage.kill(FIRST).await;
+    drop(first);
     seen.insert(stage.start(FIRST).await.random());
     assert_eq!(seen.len(), 4, "{seen:?}");
 }
@@ -123,6 +125,7 @@ pub async fn a_death_is_noticed<S: Stage>(stage: &mut S) {
         assert!(first.now().monotonic_us < deadline_us, "frames to a dead process are still taken");
         pause(&first).await;
     }
+    drop(second);
     let second = stage.start(SECOND).await;
     connected(&first, &second).await;
 }
@@ -198,6 +201,7 @@ pub async fn synced_data_outlives_the_process<S: Stage>(stage: &mut S) {
     file.sync().await.expect("syncs");
     disk.sync_dir().await.expect("syncs");
     stage.kill(FIRST).await;
+    drop((file, disk));
     let disk = stage.start(FIRST).await.disk();
     assert_eq!(disk.list().await.expect("lists"), ["log-1"]);
     let mut bytes = [0; 4];

@@ -180,6 +180,58 @@ fn behind_a_cut_a_death_breaks_no_link() {
 }
 
 #[test]
+fn the_sender_on_a_cut_link_learns_late_that_it_broke() {
+    on_link(
+        1,
+        |link| (link.flow, link.timeout_us) = (Flow::Cut, 300_000),
+        |world, a, b| async move {
+            assert_eq!(send(&a, B, 1), Sent::Handed);
+            world.sleep_us(299_000).await;
+            assert_eq!(send(&a, B, 2), Sent::Handed);
+            assert_eq!(a.receive().await, Incoming::LinkDown(B));
+            assert!((300_000..301_000).contains(&world.now_us()), "told at {}", world.now_us());
+            assert_eq!(send(&a, B, 3), Sent::Not);
+            world.change_link(A, B, |link| link.flow = Flow::Open);
+            assert_eq!(send(&a, B, 4), Sent::Handed);
+            assert_eq!(received(&world, &b).await, [4]);
+        },
+    );
+}
+
+#[test]
+fn a_cut_that_heals_in_time_is_not_noticed() {
+    on_link(
+        1,
+        |link| link.flow = Flow::Cut,
+        |world, a, _| async move {
+            send(&a, B, 1);
+            world.change_link(A, B, |link| link.flow = Flow::Open);
+            let heard =
+                tokio::select! { biased; incoming = a.receive() => Some(incoming), () = world.sleep_us(2_000_000) => None };
+            assert_eq!(heard, None);
+        },
+    );
+}
+
+#[test]
+fn a_reset_loses_what_is_on_its_way_and_tells_both_ends() {
+    on_link(
+        1,
+        |_| {},
+        |world, a, b| async move {
+            send(&a, B, 1);
+            send(&b, A, 2);
+            world.reset_link(A, B);
+            send(&a, B, 3);
+            assert_eq!(b.receive().await, Incoming::LinkDown(A));
+            assert_eq!(a.receive().await, Incoming::LinkDown(B));
+            assert_eq!(received(&world, &b).await, [3]);
+            assert_eq!(a.receive().await, Incoming::Frame { from: B, bytes: Bytes::from_static(&[0, 2]) });
+        },
+    );
+}
+
+#[test]
 fn a_new_process_hears_nothing_that_was_sent_to_the_one_before() {
     on_link(
         1,

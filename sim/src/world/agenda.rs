@@ -22,6 +22,8 @@ pub(super) enum Due {
     Parcel(Parcel),
     /// A sleeper wakes: its ticket.
     Sleeper(u64),
+    /// The sender of a frame on a cut link gives up on its connection.
+    Timeout { from: usize, to: usize, at_us: u64 },
 }
 
 struct Entry {

@@ -85,6 +85,12 @@ impl World {
         }
     }
 
+    /// Resets the connection of a directed link: what is on its way over it is lost, and both ends are told at once.
+    pub fn reset_link(&self, from: NodeId, to: NodeId) {
+        self.note(Entry::Fault(&format_args!("link {from} > {to} is reset")));
+        self.state().network.reset(row(from), row(to));
+    }
+
     /// Changes what all links do to frames.
     pub fn change_links(&self, mut change: impl FnMut(NodeId, NodeId, &mut Link)) {
         let numbers = 0..self.nodes() as u32;

@@ -18,6 +18,7 @@ mod disk;
 mod env;
 mod faults;
 mod life;
+mod link;
 mod network;
 mod process;
 
@@ -35,7 +36,7 @@ pub use contents::SECTOR_BYTES;
 pub use disk::{DiskSettings, DiskStats, ProcessDisk, ProcessFile, Syncs};
 pub use env::SimEnv;
 pub use faults::Death;
-pub use network::{Flow, Link, NetworkStats, Order};
+pub use link::{Flow, Link, NetworkStats, Order};
 
 use agenda::Agenda;
 use disk::Disk;

@@ -6,8 +6,6 @@
 
 use std::{
     collections::VecDeque,
-    fmt,
-    ops::RangeInclusive,
     task::{Context, Poll, Waker},
 };
 
@@ -19,96 +17,11 @@ use causeway::{
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::agenda::{Agenda, Due};
+use super::{
+    agenda::{Agenda, Due},
+    link::{Flow, Link, NetworkStats, Order},
+};
 use crate::trace::{Entry, Trace};
-
-/// What a link does to frames. Every field is a fault; the default is a healthy link.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Link {
-    /// How long a frame takes, in microseconds: drawn evenly for each.
-    pub latency_us: RangeInclusive<u64>,
-    /// The probability that a frame is lost; its sender does not learn of it.
-    pub loss: f64,
-    /// The probability that a frame arrives twice.
-    pub duplication: f64,
-    /// The probability that a bit of a frame flips: its checksum is wrong and the receiver drops it.
-    pub damage: f64,
-    /// Whether frames may overtake each other.
-    pub order: Order,
-    /// Whether frames pass at all.
-    pub flow: Flow,
-}
-
-/// Whether frames of one link may overtake each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Order {
-    /// They arrive in the order in which they were sent, as over one TCP connection.
-    Fifo,
-    /// Each takes its own time.
-    Any,
-}
-
-/// Whether frames pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Flow {
-    /// They do.
-    Open,
-    /// They are lost, those on their way too, and nobody is told.
-    Cut,
-    /// They are kept back, and arrive once the link is open again.
-    Held,
-}
-
-impl Default for Link {
-    fn default() -> Self {
-        Self { latency_us: 200..=1_000, loss: 0.0, duplication: 0.0, damage: 0.0, order: Order::Fifo, flow: Flow::Open }
-    }
-}
-
-impl fmt::Display for Link {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { latency_us, loss, duplication, damage, order, flow } = self;
-        write!(f, "{}..{} us", latency_us.start(), latency_us.end())?;
-        for (name, probability) in [("loss", loss), ("duplication", duplication), ("damage", damage)] {
-            if *probability > 0.0 {
-                write!(f, ", {name} {probability}")?;
-            }
-        }
-        f.write_str(if *order == Order::Any { ", unordered" } else { "" })?;
-        f.write_str(match flow {
-            Flow::Open => "",
-            Flow::Cut => ", cut",
-            Flow::Held => ", held",
-        })
-    }
-}
-
-/// What became of frames.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct NetworkStats {
-    /// Frames that nodes sent.
-    pub sent: u64,
-    /// Frames that reached a process.
-    pub delivered: u64,
-    /// Frames lost by chance.
-    pub lost: u64,
-    /// Frames lost to a cut.
-    pub cut: u64,
-    /// Frames that were doubled.
-    pub duplicated: u64,
-    /// Frames whose checksum was wrong.
-    pub damaged: u64,
-    /// Frames that were held back.
-    pub held: u64,
-    /// Frames that arrived after one that was sent later on the same link.
-    pub overtaken: u64,
-    /// Frames refused because the receiver's process was dead.
-    pub refused: u64,
-    /// Frames that arrived after the process they were for had died.
-    pub too_late: u64,
-    /// Links that broke because a process died.
-    pub links_broken: u64,
-}
 
 /// Something on its way.
 pub(super) struct Parcel {
@@ -116,6 +29,8 @@ pub(super) struct Parcel {
     to: usize,
     /// The process that it is for.
     incarnation: u64,
+    /// The connection that it is on.
+    connection: u64,
     /// Its place among all that was sent.
     number: u64,
     cargo: Cargo,
@@ -136,6 +51,25 @@ struct Lane {
     /// The highest number that arrived.
     last_number: u64,
     held: VecDeque<Parcel>,
+    /// Counts the connections that carried this link: what was on its way over an older one is lost.
+    connection: u64,
+    /// What the sender knows of a cut.
+    cut: Cut,
+}
+
+/// What the sender knows of a cut link.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    /// Nothing: no frame was lost to it, or it is none.
+    #[default]
+    Unnoticed,
+    /// A frame is unanswered, and will be given up then.
+    Waiting {
+        /// True time.
+        until_us: u64,
+    },
+    /// The link broke.
+    Known,
 }
 
 /// What came in and was not yet taken by the process, if there is one.
@@ -182,6 +116,9 @@ impl Network {
     /// Changes a link. What was held starts on its way when the link is open again, and is lost when it is cut.
     pub fn change_link(&mut self, from: usize, to: usize, link: Link, around: &mut Surroundings<'_>) {
         let lane = self.lane(from, to);
+        if lane.link.flow != link.flow {
+            lane.cut = Cut::Unnoticed;
+        }
         lane.link = link;
         if lane.link.flow == Flow::Held {
             return;
@@ -200,46 +137,67 @@ impl Network {
     pub fn disconnect(&mut self, node: usize, around: &mut Surroundings<'_>) {
         self.inboxes[node] = Inbox::default();
         for peer in 0..self.inboxes.len() {
-            if let Some(incarnation) = self.inboxes[peer].incarnation {
-                self.stats.links_broken += 1;
-                let number = self.number();
-                self.dispatch(Parcel { from: node, to: peer, incarnation, number, cargo: Cargo::Break }, around);
+            if self.inboxes[peer].incarnation.is_some() {
+                self.stats.breaks += 1;
+                let parcel = self.parcel(node, peer, Cargo::Break);
+                self.dispatch(parcel, around);
             }
+        }
+    }
+
+    /// The connection of a link is reset: what is on its way is lost, and both ends are told.
+    pub fn reset(&mut self, from: usize, to: usize) {
+        self.lane(from, to).connection += 1;
+        self.lane(from, to).held.clear();
+        self.tell_break(from, to);
+        self.tell_break(to, from);
+    }
+
+    /// A frame on a cut link has been unanswered for too long.
+    pub fn time_out(&mut self, from: usize, to: usize, at_us: u64) {
+        let lane = self.lane(from, to);
+        if lane.cut == (Cut::Waiting { until_us: at_us }) {
+            lane.cut = Cut::Known;
+            lane.connection += 1;
+            self.tell_break(from, to);
         }
     }
 
     pub fn send(&mut self, from: usize, to: usize, frame: Bytes, around: &mut Surroundings<'_>) -> Sent {
         self.stats.sent += 1;
         let link = self.link(from, to).clone();
-        let names = (NodeId(from as u32), NodeId(to as u32));
         let fate = if link.flow == Flow::Cut {
+            if self.lane(from, to).cut == Cut::Known {
+                self.stats.refused += 1;
+                return Sent::Not;
+            }
+            self.await_timeout(from, to, around);
             self.stats.cut += 1;
             Some("cut")
         } else if self.happens(link.loss) {
             self.stats.lost += 1;
             Some("by chance")
+        } else if self.inboxes[to].incarnation.is_none() {
+            self.stats.refused += 1;
+            return Sent::Not;
+        } else if self.happens(link.damage) {
+            self.stats.damaged += 1;
+            Some("damaged")
         } else {
             None
         };
         if let Some(why) = fate {
-            around.trace.add(around.agenda.now_us(), Entry::Lost { from: names.0, to: names.1, why });
+            let (from, to) = (NodeId(from as u32), NodeId(to as u32));
+            around.trace.add(around.agenda.now_us(), Entry::Lost { from, to, why });
             return Sent::Handed;
         }
-        let Some(incarnation) = self.inboxes[to].incarnation else {
-            self.stats.refused += 1;
-            return Sent::Not;
-        };
-        if self.happens(link.damage) {
-            self.stats.damaged += 1;
-            around.trace.add(around.agenda.now_us(), Entry::Lost { from: names.0, to: names.1, why: "damaged" });
-            return Sent::Handed;
-        }
-        let number = self.number();
         if self.happens(link.duplication) {
             self.stats.duplicated += 1;
-            self.dispatch(Parcel { from, to, incarnation, number, cargo: Cargo::Frame(frame.clone()) }, around);
+            let copy = self.parcel(from, to, Cargo::Frame(frame.clone()));
+            self.dispatch(copy, around);
         }
-        self.dispatch(Parcel { from, to, incarnation, number, cargo: Cargo::Frame(frame) }, around);
+        let parcel = self.parcel(from, to, Cargo::Frame(frame));
+        self.dispatch(parcel, around);
         Sent::Handed
     }
 
@@ -247,17 +205,25 @@ impl Network {
     pub fn arrive(&mut self, parcel: Parcel, around: &mut Surroundings<'_>) {
         let names = (NodeId(parcel.from as u32), NodeId(parcel.to as u32));
         let now_us = around.agenda.now_us();
-        match self.link(parcel.from, parcel.to).flow {
-            Flow::Open => {}
-            Flow::Cut => {
-                self.stats.cut += 1;
-                return around.trace.add(now_us, Entry::Lost { from: names.0, to: names.1, why: "cut on its way" });
-            }
-            Flow::Held => return self.hold(parcel),
-        }
-        if self.inboxes[parcel.to].incarnation != Some(parcel.incarnation) {
+        let lane = self.lane(parcel.from, parcel.to);
+        let (flow, same_connection) = (lane.link.flow, lane.connection == parcel.connection);
+        let lost = if flow == Flow::Cut {
+            self.stats.cut += 1;
+            Some("cut on its way")
+        } else if self.inboxes[parcel.to].incarnation != Some(parcel.incarnation) {
             self.stats.too_late += 1;
-            return around.trace.add(now_us, Entry::Lost { from: names.0, to: names.1, why: "its receiver died" });
+            Some("its receiver died")
+        } else if !same_connection {
+            self.stats.too_late += 1;
+            Some("its connection broke")
+        } else {
+            None
+        };
+        if let Some(why) = lost {
+            return around.trace.add(now_us, Entry::Lost { from: names.0, to: names.1, why });
+        }
+        if flow == Flow::Held {
+            return self.hold(parcel);
         }
         let lane = self.lane(parcel.from, parcel.to);
         let overtaken = parcel.number < lane.last_number;
@@ -271,11 +237,7 @@ impl Network {
             }
             Cargo::Break => Incoming::LinkDown(names.0),
         };
-        let inbox = &mut self.inboxes[parcel.to];
-        inbox.queue.push_back(incoming);
-        if let Some(waker) = inbox.waiting.take() {
-            waker.wake();
-        }
+        self.put(parcel.to, incoming);
     }
 
     /// The next thing in a node's inbox, for the process that it is for.
@@ -289,6 +251,38 @@ impl Network {
         }
         inbox.waiting = Some(context.waker().clone());
         Poll::Pending
+    }
+
+    fn put(&mut self, node: usize, incoming: Incoming) {
+        let inbox = &mut self.inboxes[node];
+        inbox.queue.push_back(incoming);
+        if let Some(waker) = inbox.waiting.take() {
+            waker.wake();
+        }
+    }
+
+    fn tell_break(&mut self, node: usize, peer: usize) {
+        if self.inboxes[node].incarnation.is_some() {
+            self.stats.breaks += 1;
+            self.put(node, Incoming::LinkDown(NodeId(peer as u32)));
+        }
+    }
+
+    fn await_timeout(&mut self, from: usize, to: usize, around: &mut Surroundings<'_>) {
+        let lane = self.lane(from, to);
+        if lane.cut == Cut::Unnoticed {
+            let at_us = around.agenda.now_us() + lane.link.timeout_us;
+            lane.cut = Cut::Waiting { until_us: at_us };
+            around.agenda.add(at_us, Due::Timeout { from, to, at_us });
+        }
+    }
+
+    /// Something for the process that is at the other end now.
+    fn parcel(&mut self, from: usize, to: usize, cargo: Cargo) -> Parcel {
+        self.next_number += 1;
+        let incarnation = self.inboxes[to].incarnation.unwrap_or_default();
+        let connection = self.lane(from, to).connection;
+        Parcel { from, to, incarnation, connection, number: self.next_number, cargo }
     }
 
     /// Puts a parcel on its way, if the link lets it.
@@ -318,11 +312,6 @@ impl Network {
     fn lane(&mut self, from: usize, to: usize) -> &mut Lane {
         let nodes = self.inboxes.len();
         &mut self.lanes[from * nodes + to]
-    }
-
-    fn number(&mut self) -> u64 {
-        self.next_number += 1;
-        self.next_number
     }
 
     fn happens(&mut self, probability: f64) -> bool {

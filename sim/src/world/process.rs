@@ -79,6 +79,7 @@ impl World {
         while let Some(due) = state.agenda.next_due(now_us) {
             match due {
                 Due::Sleeper(ticket) => state.agenda.wake(ticket),
+                Due::Timeout { from, to, at_us } => state.network.time_out(from, to, at_us),
                 Due::Parcel(parcel) => {
                     let mut around = Surroundings { agenda: &mut state.agenda, trace: &mut state.trace };
                     state.network.arrive(parcel, &mut around);
