@@ -9,6 +9,7 @@
 pub mod client;
 pub mod config;
 pub mod list;
+pub mod log;
 pub mod logs;
 mod metrics;
 pub mod plan;
@@ -49,6 +50,9 @@ enum Command {
     Delete(client::Delete),
     /// Show every node of a cluster
     Status(status::StatusArgs),
+    /// Look into the data folder of a node
+    #[command(subcommand)]
+    Log(log::LogCommand),
     /// Look at settings
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -132,6 +136,7 @@ impl Cli {
             Some(Command::Put(put)) => put.run().await,
             Some(Command::Delete(delete)) => delete.run().await,
             Some(Command::Status(status)) => status.run().await,
+            Some(Command::Log(log)) => log.run(),
             Some(Command::Config(config)) => say(&config.run()?).map(|()| 0),
             Some(Command::Healthcheck(sources)) => probe::healthcheck(&sources).await,
             None if sources::names_a_node(std::env::vars()) => serve::serve(&sources::Sources::default()).await,

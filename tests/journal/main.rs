@@ -5,4 +5,5 @@ mod damage;
 mod decoders;
 mod disk;
 mod faults;
+mod folder;
 mod life;
