@@ -1,6 +1,6 @@
 //! The journal in a folder of real files, and what `causeway log` says of one.
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
 use causeway::{
     cli::log::{Verified, inspect, verify},
@@ -19,7 +19,7 @@ fn written(disk: &TestDisk, folder: &Path) {
     }
 }
 
-fn said(look: impl Fn(&Path, &mut Vec<u8>) -> std::io::Result<Verified>, folder: &Path) -> (Verified, String) {
+fn said(look: impl Fn(&Path, &mut Vec<u8>) -> io::Result<Verified>, folder: &Path) -> (Verified, String) {
     let mut out = Vec::new();
     let verified = look(folder, &mut out).expect("a readable folder");
     (verified, String::from_utf8(out).expect("text"))
@@ -34,7 +34,7 @@ fn a_whole_folder_is_said_to_be_whole_and_listed_without_values() {
     life.stop();
     let folder = tempfile::tempdir().expect("a temporary folder");
     written(&disk, folder.path());
-    let (verified, text) = said(|folder, out| verify(folder, out), folder.path());
+    let (verified, text) = said(verify, folder.path());
     assert!(!verified.is_damaged() && verified.findings.is_empty());
     insta::assert_snapshot!(text, @r"
     marks       node 127.0.0.1:8090 of cluster 0000000000c0ffee, fsync always, stopped cleanly
@@ -43,7 +43,7 @@ fn a_whole_folder_is_said_to_be_whole_and_listed_without_values() {
     log 1       2 frames, 3 records, lsn 1 to 3, 1483 bytes
     whole: 3 records, 0 findings
     ");
-    let (_, text) = said(|folder, out| inspect(folder, out), folder.path());
+    let (_, text) = said(inspect, folder.path());
     insta::assert_snapshot!(text, @r"
     marks       node 127.0.0.1:8090 of cluster 0000000000c0ffee, fsync always, stopped cleanly
                 log durable up to 1+1483, lsn 3
@@ -68,7 +68,7 @@ fn damage_is_named_with_its_place() {
     let mut bytes = disk.bytes("log-0000000001");
     bytes[1_100] ^= 1;
     fs::write(folder.path().join("log-0000000001"), bytes).expect("room");
-    let (verified, text) = said(|folder, out| verify(folder, out), folder.path());
+    let (verified, text) = said(verify, folder.path());
     assert!(verified.is_damaged());
     assert!(matches!(verified.findings[..], [Finding::LostFrames { segment: 1, gap }] if gap.from == 1_024));
     insta::assert_snapshot!(text, @r"
