@@ -43,6 +43,7 @@ pub struct Fake {
     pub router: Router,
     pub tokens: Arc<TokenKeys>,
     script: Arc<Mutex<Script>>,
+    request_us: Arc<AtomicU64>,
 }
 
 /// One answer.
@@ -81,7 +82,8 @@ impl Fake {
         let (handle, calls) = Handle::new(config, 16);
         let script = Arc::new(Mutex::new(Script { reply, status: status(), asked: Vec::new() }));
         tokio::spawn(serve(calls, script.clone()));
-        let ticks = AtomicU64::default();
+        let request_us = Arc::new(AtomicU64::new(1_000));
+        let (now_us, step_us) = (AtomicU64::default(), request_us.clone());
         let more: MoreMetrics = Arc::new(|registry| {
             let syncs = prometheus_client::metrics::counter::ConstCounter::new(7u64);
             registry.register("fsyncs", "As the journal would add them", syncs);
@@ -92,10 +94,10 @@ impl Fake {
             tokens: tokens.clone(),
             limits: Limits { max_value_bytes: MAX_VALUE_BYTES, ..Limits::default() },
             metrics,
-            clock: Arc::new(move || ticks.fetch_add(1_000, Ordering::Relaxed)),
+            clock: Arc::new(move || now_us.fetch_add(step_us.load(Ordering::Relaxed), Ordering::Relaxed)),
             more_metrics: Some(more),
         };
-        Self { router: router(app), tokens, script }
+        Self { router: router(app), tokens, script, request_us }
     }
 
     /// A node that refuses everything.
@@ -112,6 +114,11 @@ impl Fake {
     pub fn with_status(self, change: impl FnOnce(&mut Status)) -> Self {
         change(&mut self.script.lock().unwrap().status);
         self
+    }
+
+    /// How long each request takes from now on, by the clock that the router is given.
+    pub fn takes_us(&self, request_us: u64) {
+        self.request_us.store(request_us, Ordering::Relaxed);
     }
 
     /// What the node was asked since the last time.

@@ -9,5 +9,6 @@ mod fuzz;
 mod headers;
 mod health;
 mod keys;
+mod logs;
 mod shards;
 mod view;

@@ -94,6 +94,8 @@ async fn reshard_needs_two_live_nodes_a_shard() {
         let got = fake.send("PUT", "/shard/reshard", json!({ "shard-count": count })).await;
         assert_eq!((got.status, got.error().as_str()), (status, text), "{count}");
     }
+    let got = Fake::unasked().send("PUT", "/shard/reshard", json!({ "shard-count": 3 })).await;
+    assert_eq!((got.status, got.error().as_str()), (503, UNAVAILABLE));
     let malformed = ["null", "0", "-0", "-1", "1.0", "1.5", "1e2", "\"2\"", "true", "[]", "{}", "18446744073709551616"];
     for count in malformed {
         let got = fake.raw("PUT", "/shard/reshard", format!(r#"{{"shard-count":{count}}}"#)).await;
