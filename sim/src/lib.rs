@@ -1,4 +1,16 @@
 //! Deterministic simulation of a Causeway cluster.
+//!
+//! ```text
+//!   seeded      one run, one seed, one fresh thread          streams   one random stream a purpose
+//!     |
+//!   cluster     production's driver and router on each node, clients around them
+//!     |
+//!   world       network, disks and clocks that lie            trace     what happened, as text and as one number
+//!     |
+//!   madsim      executor and simulated time
+//! ```
+//!
+//! [`conformance`] holds this world and tokio's to the same promises. Those who watch plug in by [`observe`].
 
 #[cfg(not(madsim))]
 compile_error!(

@@ -2,7 +2,6 @@
 //! fail: what would break determinism does show.
 
 use std::{
-    collections::HashMap,
     process::Command,
     sync::{Arc, Mutex},
 };
@@ -111,6 +110,7 @@ fn run_in_another_process() -> String {
 
 #[test]
 #[ignore = "the other process of the test above"]
+#[expect(clippy::disallowed_macros, reason = "standard output is how it hands the trace over")]
 fn prints_a_trace_for_another_process() {
     println!("{BEGIN}{}{END}", run(7, |_| {}));
 }
@@ -129,9 +129,10 @@ fn what_differs_between_runs_shows_in_the_trace() {
 }
 
 #[test]
+#[expect(clippy::disallowed_types, reason = "it shows what is disallowed, and that a fresh thread contains it")]
 fn the_order_of_a_hash_map_is_the_same_on_fresh_threads() {
     let order: Extra = |cluster| {
-        let map: HashMap<u64, ()> = (0..16).map(|number| (number, ())).collect();
+        let map: std::collections::HashMap<u64, ()> = (0..16).map(|number| (number, ())).collect();
         let keys: Vec<String> = map.keys().map(u64::to_string).collect();
         cluster.world().note(Entry::Fault(&keys.join(" ")));
     };
