@@ -39,28 +39,28 @@ pub fn check_agreement(readings: &[Reading]) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Judges that no acknowledged write was lost.
+/// Judges that no acknowledged write was lost: of each, the key holds it or something that is not older.
 pub fn check_nothing_lost(books: &Books, readings: &[Reading]) -> Result<(), Violation> {
     for reading in readings {
-        let acknowledged = books.writes_of(&reading.key).filter(|write| write.outcome.is_acknowledged());
-        let Some(newest) = acknowledged.max_by_key(|write| write.smallest()) else { continue };
-        let is_excused = match reading.outcome {
-            Outcome::Found(op) => books.history().get(op).is_some_and(|write| !is_older(write, newest)),
-            _ => books.writes_of(&reading.key).any(|write| write.invocation.kind == Kind::Delete && !is_older(write, newest)),
+        let writes = || books.writes_of(&reading.key);
+        let is_kept = |write: &Operation| match reading.outcome {
+            Outcome::Found(op) => books.history().get(op).is_some_and(|found| !is_older(found, write)),
+            _ => writes().any(|other| other.invocation.kind == Kind::Delete && !is_older(other, write)),
         };
-        if !is_excused {
-            let evidence =
-                format!("{} says {} for {}, and {newest} was acknowledged", reading.node, reading.outcome, reading.key);
+        let lost = writes().find(|write| write.outcome.is_acknowledged() && !is_kept(write));
+        if let Some(lost) = lost {
+            let evidence = format!("{} says {} for {}, and {lost} was acknowledged", reading.node, reading.outcome, reading.key);
             return Err(Property::Durability.violated(evidence));
         }
     }
     Ok(())
 }
 
-fn is_older(write: &Operation, newest: &Operation) -> bool {
-    match (write.largest(), newest.smallest()) {
-        (Some(write), Some(newest)) => write < newest,
-        _ => newest.past.contains(write),
+/// By their stamps; where one is not known, as in histories of real processes, by the newer one's past.
+fn is_older(write: &Operation, newer: &Operation) -> bool {
+    match (write.largest(), newer.smallest()) {
+        (Some(write), Some(newer)) => write < newer,
+        _ => newer.past.contains(write),
     }
 }
 

@@ -1,0 +1,203 @@
+//! Six processes, their data and their logs in one temporary folder. All end with this value.
+
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use causeway::{
+    http::{Client, ClientError, Outgoing},
+    placement::{Config, Founding},
+};
+use hyper::Method;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard},
+    time,
+};
+
+use crate::{binary, ports};
+
+pub const NODES: usize = 6;
+pub const SHARDS: u16 = 2;
+const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
+/// From the start of a node to its answers.
+pub const SERVES_WITHIN: Duration = Duration::from_secs(3);
+const POLL: Duration = Duration::from_millis(20);
+const LOG_LINES_SHOWN: usize = 15;
+
+/// A cluster of processes. Node `i` is the one with the `i`-th address in sorted order, as in the config.
+pub struct Cluster {
+    addresses: Vec<String>,
+    config: Arc<Config>,
+    processes: Vec<Option<Child>>,
+    folder: TempDir,
+    variables: Vec<(String, String)>,
+    /// One cluster at a time: the limits of time are for a machine that runs nothing else.
+    _turn: OwnedMutexGuard<()>,
+}
+
+impl Cluster {
+    /// All nodes, started at once, with these variables besides the three that they need.
+    pub async fn start(variables: &[(&str, &str)]) -> Self {
+        static TURN: std::sync::LazyLock<Arc<Mutex<()>>> = std::sync::LazyLock::new(Arc::default);
+        let turn = TURN.clone().lock_owned().await;
+        binary::path();
+        let addresses: Vec<String> = ports::free(NODES).into_iter().map(|port| format!("127.0.0.1:{port}")).collect();
+        let founding = Founding { view: addresses.clone(), shard_count: SHARDS };
+        let config = Arc::new(Config::found(&founding).expect("a legal founding"));
+        let mut cluster = Self {
+            addresses,
+            config,
+            processes: (0..NODES).map(|_| None).collect(),
+            folder: tempfile::tempdir().expect("a temporary folder"),
+            variables: variables.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect(),
+            _turn: turn,
+        };
+        (0..NODES).for_each(|node| cluster.start_node(node));
+        cluster
+    }
+
+    /// What every node derives from its variables.
+    pub fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// Where each node listens for clients.
+    pub fn addresses(&self) -> &[String] {
+        &self.addresses
+    }
+
+    /// Where a node listens for its peers.
+    pub fn peer_address(&self, node: usize) -> String {
+        causeway::runtime::tokio::peer_address(&self.addresses[node]).expect("its own address is one")
+    }
+
+    /// Starts a node that is not running.
+    pub fn start_node(&mut self, node: usize) {
+        assert!(self.processes[node].is_none(), "node {node} runs");
+        let log = File::options().create(true).append(true).open(self.log(node)).expect("a log file");
+        let mut command = Command::new(binary::path());
+        command.arg("serve").env_clear().envs(self.variables.iter().map(|(name, text)| (name, text)));
+        command.env("SOCKET_ADDRESS", &self.addresses[node]).env("VIEW", self.addresses.join(","));
+        command.env("SHARD_COUNT", SHARDS.to_string()).env("DATA_DIR", self.folder.path().join(format!("data-{node}")));
+        command.stdin(Stdio::null()).stdout(log.try_clone().expect("the same file")).stderr(log);
+        self.processes[node] = Some(command.spawn().expect("the program starts"));
+    }
+
+    /// SIGKILL. Returns when the process is gone.
+    pub fn kill(&mut self, node: usize) {
+        let Some(mut process) = self.processes[node].take() else { return };
+        process.kill().expect("a process of ours can be killed");
+        process.wait().expect("a process of ours can be waited for");
+    }
+
+    /// SIGSTOP: from outside as if it were cut off.
+    pub fn pause(&self, node: usize) {
+        self.signal(node, "STOP");
+    }
+
+    /// SIGCONT.
+    pub fn resume(&self, node: usize) {
+        self.signal(node, "CONT");
+    }
+
+    /// Asks a node.
+    pub async fn ask(&self, node: usize, method: Method, path: &str, body: &Value) -> Result<(u16, Value), ClientError> {
+        Client::new(&self.addresses[node]).send(Outgoing::new(method, path).json(body), ANSWER_DEADLINE).await
+    }
+
+    /// Asks a node that must answer.
+    pub async fn answer(&self, node: usize, method: Method, path: &str, body: &Value) -> (u16, Value) {
+        self.ask(node, method, path, body).await.unwrap_or_else(|error| panic!("node {node}: {error}"))
+    }
+
+    /// Writes a value and says the new token. A node may refuse until it has heard that a member of the key's shard takes writes.
+    pub async fn put(&self, node: usize, key: &str, body: &Value) -> Value {
+        let began = Instant::now();
+        loop {
+            let (status, answer) = self.answer(node, Method::PUT, &format!("/kvs/{key}"), body).await;
+            if matches!(status, 200 | 201) {
+                return answer["causal-metadata"].clone();
+            }
+            assert!(status == 503 && began.elapsed() < SERVES_WITHIN, "node {node} answers {status} to a put of {key}: {answer}");
+            time::sleep(POLL).await;
+        }
+    }
+
+    /// The members of a node's view; none if it does not answer.
+    pub async fn view(&self, node: usize) -> Vec<String> {
+        let answer = self.ask(node, Method::GET, "/view", &Value::Null).await;
+        let view = answer.ok().and_then(|(_, body)| serde_json::from_value(body["view"].clone()).ok());
+        view.unwrap_or_default()
+    }
+
+    /// The members of a shard, as nodes.
+    pub fn replicas(&self, key: &str) -> Vec<usize> {
+        self.config.replicas(self.config.shard_of(key)).map(|member| member.node.0 as usize).collect()
+    }
+
+    /// Waits until all these nodes answer and have exactly these members in their views.
+    pub async fn until_views_are(&self, members: &[usize], limit: Duration) {
+        let expected: Vec<String> = members.iter().map(|node| self.addresses[*node].clone()).collect();
+        let began = Instant::now();
+        loop {
+            let mut views = Vec::new();
+            for node in members {
+                views.push(self.view(*node).await);
+            }
+            if views.iter().all(|view| *view == expected) {
+                return;
+            }
+            assert!(began.elapsed() < limit, "after {limit:?} the views are {views:?}, not {expected:?}");
+            time::sleep(POLL).await;
+        }
+    }
+
+    /// Waits until a key has this value at every replica, for a session that has seen nothing.
+    pub async fn until_everyone_has(&self, key: &str, value: &Value, limit: Duration) {
+        let began = Instant::now();
+        for node in self.replicas(key) {
+            loop {
+                let answer = self.ask(node, Method::GET, &format!("/kvs/{key}"), &json!({})).await;
+                if answer.as_ref().is_ok_and(|(status, body)| *status == 200 && body["value"] == *value) {
+                    break;
+                }
+                assert!(began.elapsed() < limit, "after {limit:?} node {node} says {answer:?} for {key}, not {value}");
+                time::sleep(POLL).await;
+            }
+        }
+    }
+
+    /// By the shell's own `kill`, which every system has.
+    fn signal(&self, node: usize, name: &str) {
+        let process = self.processes[node].as_ref().expect("the node runs");
+        let status = Command::new("sh").args(["-c", &format!("kill -{name} {}", process.id())]).status();
+        assert!(status.expect("a shell runs").success(), "SIG{name} to node {node}");
+    }
+
+    fn log(&self, node: usize) -> PathBuf {
+        self.folder.path().join(format!("log-{node}"))
+    }
+}
+
+impl Drop for Cluster {
+    /// SIGKILL ends stopped processes too. After a failure the nodes' last words are shown.
+    fn drop(&mut self) {
+        (0..NODES).for_each(|node| self.kill(node));
+        if !thread::panicking() {
+            return;
+        }
+        for node in 0..NODES {
+            let log = fs::read_to_string(self.log(node)).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            let last = lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..].join("\n");
+            eprintln!("--- node {node} ({}):\n{last}", self.addresses[node]);
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Real processes: six nodes in two shards on loopback, started from the binary that is shipped, killed and stopped by signals, asked
+//! over HTTP. What clients saw is judged by the simulator's own checkers.
+//!
+//! A test ends only processes that it started, and waits with a deadline for what must come true; it never sleeps to let things
+//! settle.
+
+#![expect(clippy::disallowed_methods, reason = "processes live and die in real time")]
+
+mod binary;
+mod cluster;
+mod final_scan;
+mod inputs;
+mod nemesis;
+mod ports;
+mod session;
+mod start;
+mod torture;
+mod views;

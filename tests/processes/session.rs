@@ -1,0 +1,239 @@
+//! One client: it does one operation after another, carries its token, and moves between nodes.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use causeway::{
+    http::{Client, ClientError, Outgoing},
+    id::NodeId,
+    store::{Key, OperationId},
+};
+use causeway_sim::{
+    checker::{Answer, Judge, Violation},
+    history::{Invocation, Kind, OpId, Outcome, SessionId},
+};
+use hyper::Method;
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
+use tokio::time;
+
+use crate::cluster::SHARDS;
+
+/// Few, so that sessions meet on them.
+const HOT_KEYS: u32 = 12;
+const ANSWER_DEADLINE: Duration = Duration::from_secs(3);
+const ATTEMPTS: u8 = 4;
+const PAUSE_AFTER_REFUSAL: Duration = Duration::from_millis(20);
+
+/// What sessions do with the tokens that they are given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Tokens {
+    /// Send back the newest.
+    Carried,
+    /// Throw them away: then nothing keeps causal order.
+    Dropped,
+}
+
+/// What all sessions of a run share.
+pub struct Run {
+    /// What sessions do with their tokens.
+    pub tokens: Tokens,
+    /// Where to ask.
+    pub addresses: Vec<String>,
+    /// Judges every answer as it comes.
+    pub judge: Mutex<Judge>,
+    /// Every key that was ever written.
+    pub keys: Mutex<BTreeSet<Key>>,
+    /// The first violation; everything ends then.
+    pub violation: Mutex<Option<Violation>>,
+    /// The start of the run's time.
+    pub began: Instant,
+    /// When sessions begin nothing new.
+    pub until: Instant,
+}
+
+impl Run {
+    /// Whether operations may still begin.
+    pub fn goes_on(&self) -> bool {
+        Instant::now() < self.until && self.violation.lock().expect("no panic under the lock").is_none()
+    }
+
+    fn at_us(&self) -> u64 {
+        self.began.elapsed().as_micros() as u64
+    }
+
+    fn judge<T>(&self, say: impl FnOnce(&mut Judge, u64) -> T) -> T {
+        say(&mut self.judge.lock().expect("no panic under the lock"), self.at_us())
+    }
+}
+
+/// How many answers there were of each kind.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Tally {
+    /// Reads, and deletes of nothing.
+    pub seen: u32,
+    /// Writes that were acknowledged.
+    pub acknowledged: u32,
+    /// Operations that certainly did not happen.
+    pub refused: u32,
+    /// Operations that may have happened.
+    pub unknown: u32,
+}
+
+impl Tally {
+    /// Both together.
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            seen: self.seen + other.seen,
+            acknowledged: self.acknowledged + other.acknowledged,
+            refused: self.refused + other.refused,
+            unknown: self.unknown + other.unknown,
+        }
+    }
+
+    fn count(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Found(_) | Outcome::Absent => self.seen += 1,
+            Outcome::Created | Outcome::Overwrote => self.acknowledged += 1,
+            Outcome::NotApplied => self.refused += 1,
+            Outcome::Unknown | Outcome::Pending => self.unknown += 1,
+        }
+    }
+}
+
+/// See the module.
+pub struct Session {
+    run: Arc<Run>,
+    id: SessionId,
+    random: ChaCha8Rng,
+    clients: Vec<Client>,
+    node: usize,
+    token: Value,
+    tally: Tally,
+}
+
+impl Session {
+    /// A session that has seen nothing.
+    pub fn new(run: Arc<Run>, id: SessionId, random: ChaCha8Rng) -> Self {
+        let clients: Vec<Client> = run.addresses.iter().map(Client::new).collect();
+        let node = usize::from(id.0) % clients.len();
+        Self { run, id, random, clients, node, token: Value::Null, tally: Tally::default() }
+    }
+
+    /// Works until the run ends. Says what it was told.
+    pub async fn work(mut self) -> Tally {
+        while self.run.goes_on() {
+            if self.random.random_bool(0.3) {
+                self.node = self.random.random_range(0..self.clients.len());
+            }
+            let (key, kind) = (self.key(), self.kind());
+            self.operate(key, kind).await;
+        }
+        self.tally
+    }
+
+    /// Hot keys make conflicts, an own key shows a lost write at once, and a fresh one cannot be hidden by a later write.
+    fn key(&mut self) -> Key {
+        match self.random.random_range(0..10) {
+            0 => format!("own-{}", self.id).into(),
+            1 => format!("once-{}-{}", self.id, self.random.random::<u32>()).into(),
+            _ => format!("hot-{}", self.random.random_range(0..HOT_KEYS)).into(),
+        }
+    }
+
+    fn kind(&mut self) -> Kind {
+        match self.random.random_range(0..10) {
+            0 => Kind::Delete,
+            1..=4 => Kind::Put,
+            _ => Kind::Get,
+        }
+    }
+
+    async fn operate(&mut self, key: Key, kind: Kind) {
+        let name = (kind != Kind::Get).then(|| format!("{}-{}", self.id, self.random.random::<u64>()));
+        let idempotency = name.as_ref().map(|name| OperationId(xxhash_rust::xxh3::xxh3_128(name.as_bytes())));
+        let invocation = self.invocation(&key, kind, idempotency);
+        let op = self.run.judge(|judge, _| judge.invoke(invocation));
+        if kind == Kind::Put {
+            self.run.keys.lock().expect("no panic under the lock").insert(key.clone());
+        }
+        for attempt in 1..=ATTEMPTS {
+            let outgoing = self.outgoing(op, &key, kind, name.as_deref());
+            let reply = self.clients[self.node].send(outgoing, ANSWER_DEADLINE).await;
+            let outcome = self.learn(op, reply);
+            let again = outcome == Outcome::Unknown && kind != Kind::Get && attempt < ATTEMPTS;
+            if again {
+                // Under its old name, elsewhere: the operation is one, however often it is sent.
+                self.node = self.random.random_range(0..self.clients.len());
+                self.run.judge(|judge, _| judge.retry(op));
+                continue;
+            }
+            self.tally.count(outcome);
+            if outcome == Outcome::NotApplied {
+                self.node = self.random.random_range(0..self.clients.len());
+                time::sleep(PAUSE_AFTER_REFUSAL).await;
+            }
+            return;
+        }
+    }
+
+    fn invocation(&self, key: &Key, kind: Kind, idempotency: Option<OperationId>) -> Invocation {
+        let node = NodeId(self.node as u32);
+        Invocation { session: self.id, node, key: key.clone(), kind, idempotency, at_us: self.run.at_us() }
+    }
+
+    fn outgoing(&self, op: OpId, key: &str, kind: Kind, name: Option<&str>) -> Outgoing {
+        let mut body = json!({"causal-metadata": self.token});
+        let method = match kind {
+            Kind::Get => Method::GET,
+            Kind::Delete => Method::DELETE,
+            Kind::Put => {
+                body["value"] = json!({"op": op.0});
+                Method::PUT
+            }
+        };
+        let outgoing = Outgoing::new(method, format!("/kvs/{key}")).json(&body);
+        match name {
+            Some(name) => outgoing.header("idempotency-key", name),
+            None => outgoing,
+        }
+    }
+
+    /// Has an answer judged, and takes over its token.
+    fn learn(&mut self, op: OpId, reply: Result<(u16, Value), ClientError>) -> Outcome {
+        let answer = match reply {
+            Ok((status, body)) => read(status, &body),
+            Err(error) if error.may_take_effect() => {
+                self.run.judge(|judge, at_us| judge.gave_up(op, at_us));
+                return Outcome::Unknown;
+            }
+            // Nobody listens there: as certain as a 503.
+            Err(error) => Answer { status: 503, text: error.to_string(), found: None, token: None },
+        };
+        match self.run.judge(|judge, at_us| judge.answered(op, &answer, at_us)) {
+            Ok(outcome) => {
+                if let Some(token) = answer.token.filter(|_| self.run.tokens == Tokens::Carried) {
+                    self.token = token.into();
+                }
+                outcome
+            }
+            Err(violation) => {
+                self.run.violation.lock().expect("no panic under the lock").get_or_insert(violation);
+                Outcome::Unknown
+            }
+        }
+    }
+}
+
+/// An answer as the judge reads it.
+pub fn read(status: u16, body: &Value) -> Answer {
+    let text = |name: &str| body[name].as_str().map(str::to_owned);
+    let shard_is_named = text("shard-id").is_some_and(|shard| (0..SHARDS).any(|known| shard == format!("s{known}")));
+    let token = text("causal-metadata").filter(|_| shard_is_named);
+    let found = OpId::of_value(body["value"].to_string().as_bytes());
+    Answer { status, text: text("result").or_else(|| text("error")).unwrap_or_default(), found, token }
+}

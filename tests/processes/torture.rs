@@ -1,0 +1,89 @@
+//! Sixteen sessions hop between six processes while one after the other is killed and restarted. Causal order holds in every
+//! answer, and at the end no acknowledged write is missing at any replica.
+
+use std::{
+    env,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use causeway::clock::TokenKeys;
+use causeway_sim::{
+    checker::{Judge, Violation},
+    history::SessionId,
+};
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+use crate::{
+    cluster::{Cluster, NODES},
+    final_scan, nemesis,
+    session::{Run, Session, Tally, Tokens},
+};
+
+const SESSIONS: u16 = 16;
+const DEFAULT_SECONDS: u64 = 15;
+/// A run in which less happens shows nothing.
+const LEAST_ACKNOWLEDGED_A_SECOND: u64 = 20;
+
+fn seconds() -> u64 {
+    let given = env::var("CAUSEWAY_TORTURE_SECONDS").ok();
+    given.map_or(DEFAULT_SECONDS, |text| text.parse().expect("CAUSEWAY_TORTURE_SECONDS is a number"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_session_sees_effects_before_causes_and_nothing_acknowledged_is_lost() {
+    let mut cluster = Cluster::start(&[]).await;
+    let run = run(&cluster, Tokens::Carried, seconds());
+    let (kills, tally) = work(&mut cluster, &run).await;
+    let violation = violation(&run);
+    assert_eq!(violation, None, "{}", violation.as_ref().map(Violation::to_string).unwrap_or_default());
+
+    let everyone: Vec<usize> = (0..NODES).collect();
+    cluster.until_views_are(&everyone, Duration::from_secs(5)).await;
+    let converged = final_scan::converge(&cluster, &run, Duration::from_secs(10)).await;
+    let took = converged.unwrap_or_else(|violation| panic!("{violation}"));
+    let Tally { seen, acknowledged, refused, unknown } = tally;
+    println!("{kills} kills; {acknowledged} writes acknowledged, {seen} reads, {refused} refused, {unknown} unknown");
+    println!("converged after {} ms; {} keys", took.as_millis(), run.keys.lock().expect("no panic under the lock").len());
+    assert!(u64::from(acknowledged) >= LEAST_ACKNOWLEDGED_A_SECOND * seconds(), "too little happened: {tally:?}");
+}
+
+/// Shows that the judge can find something: sessions that throw their tokens away must be caught reading the past.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_without_tokens_are_caught() {
+    let mut cluster = Cluster::start(&[("REPAIR_HOLDOFF_MS", "1000")]).await;
+    let run = run(&cluster, Tokens::Dropped, 20);
+    work(&mut cluster, &run).await;
+    let violation = violation(&run).expect("stale reads are seen");
+    assert_eq!(violation.property.checker(), "a2_reads", "{violation}");
+}
+
+fn run(cluster: &Cluster, tokens: Tokens, seconds: u64) -> Arc<Run> {
+    let began = Instant::now();
+    Arc::new(Run {
+        tokens,
+        addresses: cluster.addresses().to_vec(),
+        judge: Mutex::new(Judge::new(cluster.config(), SESSIONS.into(), TokenKeys::default())),
+        keys: Mutex::default(),
+        violation: Mutex::default(),
+        began,
+        until: began + Duration::from_secs(seconds),
+    })
+}
+
+/// Load and kills until the time is over or something is wrong. Says how many kills there were, and what clients were told.
+async fn work(cluster: &mut Cluster, run: &Arc<Run>) -> (u32, Tally) {
+    let random = |stream: u64| ChaCha8Rng::seed_from_u64(stream);
+    let session = |id| tokio::spawn(Session::new(run.clone(), SessionId(id), random(id.into())).work());
+    let sessions: Vec<_> = (0..SESSIONS).map(session).collect();
+    let kills = nemesis::kill_and_restart(cluster, random(SESSIONS.into()), || run.goes_on()).await;
+    let mut tally = Tally::default();
+    for session in sessions {
+        tally = tally.plus(session.await.expect("a session does not panic"));
+    }
+    (kills, tally)
+}
+
+fn violation(run: &Run) -> Option<Violation> {
+    run.violation.lock().expect("no panic under the lock").take()
+}
