@@ -1,5 +1,7 @@
 //! Both worlds keep the promises written on `Env`, `Disk` and `DiskFile`: the same checks run against each.
 
+#![expect(clippy::disallowed_methods, reason = "one of the two worlds has real time")]
+
 use std::sync::Arc;
 
 use causeway::{

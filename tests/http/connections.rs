@@ -1,7 +1,5 @@
 //! The accept loop over real sockets: clients that are slow, many, or malformed, and a server that stops.
 
-#![expect(clippy::disallowed_methods, reason = "real connections are timed in real time")]
-
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use causeway::{

@@ -1,7 +1,5 @@
 //! A node that answers as it is told and remembers what it was asked.
 
-#![expect(clippy::disallowed_methods, reason = "the fake node is a task on tokio")]
-
 use std::sync::{
     Arc, Mutex,
     atomic::{AtomicU64, Ordering},

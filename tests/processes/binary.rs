@@ -26,7 +26,7 @@ fn built() -> PathBuf {
     let output = build.output().expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let messages = String::from_utf8(output.stdout).expect("cargo's messages are text");
-    let lines = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let program = lines.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).last();
+    let mut lines = messages.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let program = lines.find_map(|message| message["executable"].as_str().map(PathBuf::from));
     program.expect("cargo says where the program is")
 }

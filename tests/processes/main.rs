@@ -5,6 +5,7 @@
 //! settle.
 
 #![expect(clippy::disallowed_methods, reason = "processes live and die in real time")]
+#![expect(clippy::disallowed_macros, reason = "what happened is said beside the verdict")]
 
 mod binary;
 mod cluster;

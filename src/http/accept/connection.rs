@@ -1,7 +1,5 @@
 //! One client's connection: hyper over a stream that gives up on a client that is too slow.
 
-#![expect(clippy::disallowed_methods, reason = "real connections are bounded in real time")]
-
 use std::{
     convert::Infallible,
     future::poll_fn,

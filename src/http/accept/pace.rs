@@ -5,8 +5,6 @@
 //! understood and when it has been answered, the stream says when bytes moved, and one timer beside both ends the connection. While
 //! the node is at work no bound holds; the body has one of its own.
 
-#![expect(clippy::disallowed_methods, reason = "real connections are bounded in real time")]
-
 use std::{
     io,
     pin::Pin,

@@ -1,7 +1,5 @@
 //! The loop that takes connections in, and its end.
 
-#![expect(clippy::disallowed_methods, reason = "real connections are bounded in real time")]
-
 use std::{io::Write, net::IpAddr, sync::Arc, time::Duration};
 
 use axum::Router;
