@@ -7,6 +7,7 @@
 #![expect(clippy::disallowed_macros, reason = "this is what speaks to the terminal")]
 
 pub mod client;
+pub mod cluster;
 pub mod config;
 pub mod list;
 pub mod log;
@@ -14,7 +15,7 @@ pub mod logs;
 mod metrics;
 pub mod plan;
 pub mod probe;
-mod serve;
+pub mod serve;
 pub mod session;
 pub mod settings;
 pub mod sources;
@@ -41,7 +42,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run one node
-    Serve(sources::Sources),
+    Serve(serve::ServeArgs),
+    /// Run a whole cluster on this machine until Ctrl-C
+    Cluster(cluster::ClusterArgs),
     /// Print the value of a key
     Get(client::Get),
     /// Give a key a value
@@ -95,6 +98,9 @@ pub enum CliError {
         /// Why not.
         source: io::Error,
     },
+    /// The cluster of `causeway cluster`.
+    #[error(transparent)]
+    Cluster(#[from] cluster::ClusterError),
     /// The node ended although nobody told it to.
     #[error("the node ended by itself; the log says why")]
     Ended,
@@ -114,7 +120,7 @@ impl CliError {
     /// for all else.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Folder(_) | Self::Listen { .. } | Self::Ended | Self::StopCutShort => 1,
+            Self::Folder(_) | Self::Cluster(_) | Self::Listen { .. } | Self::Ended | Self::StopCutShort => 1,
             Self::Journal(JournalError::OtherCluster { .. } | JournalError::OtherNode { .. }) => 2,
             Self::Journal(_) => 1,
             Self::Settings(_) | Self::Plan(_) | Self::Logs(_) | Self::NoCommand(_) => 2,
@@ -131,7 +137,8 @@ impl Cli {
     /// Why it could not be done.
     pub async fn run(self) -> Result<u8, CliError> {
         match self.command {
-            Some(Command::Serve(sources)) => serve::serve(&sources).await,
+            Some(Command::Serve(args)) => serve::serve(&args).await,
+            Some(Command::Cluster(args)) => args.run().await,
             Some(Command::Get(get)) => get.run().await,
             Some(Command::Put(put)) => put.run().await,
             Some(Command::Delete(delete)) => delete.run().await,
@@ -139,7 +146,7 @@ impl Cli {
             Some(Command::Log(log)) => log.run(),
             Some(Command::Config(config)) => say(&config.run()?).map(|()| 0),
             Some(Command::Healthcheck(sources)) => probe::healthcheck(&sources).await,
-            None if sources::names_a_node(std::env::vars()) => serve::serve(&sources::Sources::default()).await,
+            None if sources::names_a_node(std::env::vars()) => serve::serve(&serve::ServeArgs::default()).await,
             None => Err(CliError::NoCommand(Self::command().render_help().to_string())),
         }
     }

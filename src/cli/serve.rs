@@ -15,12 +15,23 @@ use crate::{
     },
 };
 
+/// `causeway serve`.
+#[derive(Debug, Default, clap::Args)]
+pub struct ServeArgs {
+    /// Stop when standard input, a pipe, ends: for a parent process whose nodes must not outlive it
+    #[arg(long, hide = true)]
+    stop_with_stdin: bool,
+    #[command(flatten)]
+    sources: Sources,
+}
+
 /// Runs a node until it is told to stop.
-pub(super) async fn serve(sources: &Sources) -> Result<u8, CliError> {
-    let settings = sources.load()?.settings;
+pub(super) async fn serve(args: &ServeArgs) -> Result<u8, CliError> {
+    let settings = args.sources.load()?.settings;
     let logs = Logs::new(&settings)?;
     let plan = Plan::new(&settings)?;
-    let mut stop = StopSignal::listen()?;
+    let signals = StopSignal::listen()?;
+    let mut stop = if args.stop_with_stdin { signals.and_stdin()? } else { signals };
     logs.begin();
     warn_of_what_is_open(&plan);
     let disk = FolderDisk::open(&plan.data_dir)?;

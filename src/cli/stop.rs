@@ -1,26 +1,54 @@
-//! Being told to stop: SIGTERM from whoever runs the process, SIGINT from the terminal.
+//! Being told to stop: SIGTERM from whoever runs the process, SIGINT from the terminal, and the end of standard input from a parent.
 
-use std::io;
+use std::{
+    io::{self, ErrorKind},
+    os::fd::AsFd,
+};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    io::AsyncReadExt,
+    net::unix::pipe::Receiver,
+    signal::unix::{Signal, SignalKind, signal},
+};
 
-/// The two signals. From [`listen`](Self::listen) on they no longer kill the process.
+/// All that tells a process to stop. From [`listen`](Self::listen) on the signals no longer kill it.
 pub(super) struct StopSignal {
     terminate: Signal,
     interrupt: Signal,
+    parent: Option<Receiver>,
 }
 
 impl StopSignal {
     pub(super) fn listen() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())?, parent: None })
     }
 
-    /// Waits for the next of either. Cancel-safe.
+    /// The same, and the end of standard input, which must be a pipe.
+    pub(super) fn and_stdin(self) -> io::Result<Self> {
+        let parent = Receiver::from_owned_fd(io::stdin().as_fd().try_clone_to_owned()?)?;
+        Ok(Self { parent: Some(parent), ..self })
+    }
+
+    /// Waits for the next of them. Cancel-safe.
     pub(super) async fn received(&mut self) {
         tokio::select! {
             biased;
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            () = ended(&mut self.parent) => self.parent = None,
+        }
+    }
+}
+
+/// What a parent writes means nothing; only that it no longer can.
+async fn ended(parent: &mut Option<Receiver>) {
+    let Some(pipe) = parent else { return std::future::pending().await };
+    let mut ignored = [0; 64];
+    loop {
+        match pipe.read(&mut ignored).await {
+            Ok(0) => return,
+            Err(error) if error.kind() != ErrorKind::Interrupted => return,
+            _ => {}
         }
     }
 }

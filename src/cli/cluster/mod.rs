@@ -1,0 +1,213 @@
+//! `causeway cluster`: a whole cluster on this machine, each node a process of its own, until Ctrl-C.
+//!
+//! Each node has a supervisor that starts it, restarts it when it dies, and stops it; what happens to nodes comes here as [`Event`]s
+//! and leaves as one line each. A node that dies before all were ready ends the command: its log says why.
+
+mod child;
+mod supervisor;
+mod welcome;
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use hyper::Method;
+use thiserror::Error;
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
+
+use self::{
+    child::NodeSpec,
+    supervisor::{Event, Happening, OnDeath, Supervisor},
+};
+use super::{CliError, plan::PlanError, say, stop::StopSignal};
+use crate::{
+    http::{Client, Outgoing},
+    id::NodeId,
+    placement::{Config, Founding, Member},
+    runtime::tokio::peer_address,
+};
+
+/// How long all nodes together may take to be ready.
+const START_PATIENCE: Duration = Duration::from_secs(60);
+/// Between two looks at the nodes' views.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How much of a dead node's log is shown.
+const LOG_LINES_SHOWN: usize = 5;
+
+/// `causeway cluster`.
+#[derive(Debug, clap::Args)]
+pub struct ClusterArgs {
+    /// How many nodes
+    #[arg(long, value_name = "N", default_value_t = 6)]
+    nodes: u16,
+    /// Into how many shards they are divided; each needs two nodes
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    shards: u16,
+    /// The first node's port for clients; the others follow, and peers' ports are 10000 higher
+    #[arg(long, value_name = "PORT", default_value_t = 8090)]
+    base_port: u16,
+    /// Folder of all data and logs. What is there is used again
+    #[arg(long, value_name = "FOLDER", default_value = "causeway-data/cluster")]
+    dir: PathBuf,
+    /// Leave nodes that die dead
+    #[arg(long)]
+    no_restart: bool,
+}
+
+/// Why there is no cluster.
+#[derive(Debug, Error)]
+pub enum ClusterError {
+    /// Ports beyond the last one.
+    #[error("{nodes} nodes from port {base_port} on need ports above 65535")]
+    PortsEnd {
+        /// How many nodes.
+        nodes: u16,
+        /// Where they begin.
+        base_port: u16,
+    },
+    /// Somebody listens there already.
+    #[error("cannot listen at {address}: {source}; is another cluster running? --base-port chooses other ports")]
+    PortTaken {
+        /// Where.
+        address: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A node ended before all were ready.
+    #[error("{address} {how} while starting; the end of {}:\n{tail}", log.display())]
+    DiedEarly {
+        /// Which node.
+        address: String,
+        /// How it ended.
+        how: String,
+        /// Its log.
+        log: PathBuf,
+        /// The log's last lines.
+        tail: String,
+    },
+    /// Not all nodes were ready in time.
+    #[error("not all nodes were ready within {} s; their logs are in {}", START_PATIENCE.as_secs(), .0.display())]
+    NotReady(PathBuf),
+}
+
+impl ClusterArgs {
+    /// Runs the cluster until it is told to stop.
+    pub(super) async fn run(self) -> Result<u8, CliError> {
+        let mut stop = StopSignal::listen()?;
+        let config = self.config()?;
+        free_ports(&config)?;
+        fs::create_dir_all(&self.dir)?;
+        let (stopping, stopped) = (watch::Sender::new(false), self.on_death());
+        let (sender, mut events) = mpsc::unbounded_channel();
+        let mut supervisors = JoinSet::new();
+        for member in config.members() {
+            let supervisor = Supervisor { spec: self.spec(&config, member), on_death: stopped, events: sender.clone() };
+            supervisors.spawn(supervisor.run(stopping.subscribe()));
+        }
+        let ran = tokio::select! {
+            biased;
+            () = stop.received() => Ok(()),
+            ran = self.show(&config, &mut events) => ran,
+        };
+        say("stopping\n")?;
+        stopping.send_replace(true);
+        while supervisors.join_next().await.is_some() {}
+        ran.map(|()| 0)
+    }
+
+    fn on_death(&self) -> OnDeath {
+        if self.no_restart { OnDeath::StayDead } else { OnDeath::Restart }
+    }
+
+    fn config(&self) -> Result<Config, CliError> {
+        let end = ClusterError::PortsEnd { nodes: self.nodes, base_port: self.base_port };
+        let last = self.base_port.checked_add(self.nodes.saturating_sub(1)).ok_or(end)?;
+        let view = (self.base_port..=last).map(|port| format!("127.0.0.1:{port}")).collect();
+        Ok(Config::found(&Founding { view, shard_count: self.shards }).map_err(PlanError::from)?)
+    }
+
+    fn spec(&self, config: &Config, member: &Member) -> NodeSpec {
+        let address = member.address.clone();
+        let view: Vec<&str> = config.members().iter().map(|member| member.address.as_str()).collect();
+        NodeSpec {
+            view: view.join(","),
+            shard_count: self.shards,
+            data: self.dir.join(&address),
+            log: self.dir.join(format!("{address}.log")),
+            node: member.node,
+            address,
+        }
+    }
+
+    /// Tells of the cluster's start and then of its nodes' deaths and returns, until a start fails.
+    async fn show(&self, config: &Config, events: &mut mpsc::UnboundedReceiver<Event>) -> Result<(), CliError> {
+        let since = Instant::now();
+        let pids = timeout(START_PATIENCE, self.all_ready(config, events)).await;
+        let pids = pids.map_err(|_| ClusterError::NotReady(self.dir.clone()))??;
+        let specs: Vec<NodeSpec> = config.members().iter().map(|member| self.spec(config, member)).collect();
+        say(&welcome::text(config, &specs, &pids))?;
+        while let Some(Event { node, happening }) = events.recv().await {
+            let address = config.member(node).map(|member| member.address.as_str()).unwrap_or_default();
+            say(&format!("{:>8.1} s  {address}  {happening}\n", since.elapsed().as_secs_f64()))?;
+        }
+        Ok(())
+    }
+
+    /// Each node's process, once all serve and know each other.
+    async fn all_ready(
+        &self,
+        config: &Config,
+        events: &mut mpsc::UnboundedReceiver<Event>,
+    ) -> Result<BTreeMap<NodeId, u32>, CliError> {
+        let mut pids = BTreeMap::new();
+        while pids.len() < config.members().len() {
+            let Some(Event { node, happening }) = events.recv().await else { break };
+            match happening {
+                Happening::Ready { pid, .. } => drop(pids.insert(node, pid)),
+                Happening::Died { how, .. } => {
+                    let spec = config.member(node).map(|member| self.spec(config, member));
+                    let NodeSpec { address, log, .. } = spec.ok_or_else(|| io::Error::other("an event of no node"))?;
+                    let tail = tail(&log);
+                    return Err(ClusterError::DiedEarly { address, how, log, tail }.into());
+                }
+            }
+        }
+        for member in config.members() {
+            let mut client = Client::new(member.address.as_str());
+            while view_size(&mut client).await != Some(config.members().len()) {
+                sleep(LOOK_EVERY).await;
+            }
+        }
+        Ok(pids)
+    }
+}
+
+async fn view_size(client: &mut Client) -> Option<usize> {
+    let (_, body) = client.send(Outgoing::new(Method::GET, "/view"), START_PATIENCE).await.ok()?;
+    Some(body["view"].as_array()?.len())
+}
+
+/// Looked at before anything is started, since a cluster that lacks a node because of its port is of no use.
+fn free_ports(config: &Config) -> Result<(), CliError> {
+    for member in config.members() {
+        let peers = peer_address(&member.address).map_err(|source| PlanError::BadAddress { setting: "--base-port", source })?;
+        for address in [member.address.clone(), peers] {
+            TcpListener::bind(&address).map_err(|source| ClusterError::PortTaken { address, source })?;
+        }
+    }
+    Ok(())
+}
+
+fn tail(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..].join("\n")
+}
