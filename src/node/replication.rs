@@ -130,10 +130,11 @@ impl Node {
         self.replicated(from, applied);
     }
 
-    /// A push certainly never left: the next interval tries again.
+    /// A push certainly never left: the link is left alone for an interval, or one that refuses would be tried without end.
     pub(super) fn push_not_sent(&mut self, to: NodeId) {
-        if let Some(link) = self.links.get_mut(&to) {
-            link.in_flight = None;
+        let resend_us = self.now.monotonic_us + 1_000 * self.plan.settings.idle_interval_ms;
+        if let Some(push) = self.links.get_mut(&to).and_then(|link| link.in_flight.as_mut()) {
+            push.resend_us = resend_us;
         }
     }
 
