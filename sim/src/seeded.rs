@@ -20,7 +20,7 @@ use crate::streams::{Purpose, Streams};
 /// Runs a simulation to its end, with a bug planted if one is given.
 ///
 /// # Panics
-/// When the simulation does: with its own message, after the seed was named on standard error.
+/// When the simulation does, with its own payload. The message on standard error names the thread, and that is named by the seed.
 pub fn run_seeded<T, F>(seed: u64, mutant: Option<Mutant>, simulation: impl FnOnce(Streams) -> F + Send + 'static) -> T
 where
     T: Send + 'static,
@@ -33,11 +33,5 @@ where
         Runtime::with_seed_and_config(schedule, Config::default()).block_on(async move { simulation(streams).await })
     };
     let thread = thread::Builder::new().name(format!("seed {seed}")).spawn(run).expect("the system has a thread left");
-    match thread.join() {
-        Ok(outcome) => outcome,
-        Err(panic) => {
-            eprintln!("the simulation of seed {seed} panicked");
-            resume_unwind(panic)
-        }
-    }
+    thread.join().unwrap_or_else(|panic| resume_unwind(panic))
 }

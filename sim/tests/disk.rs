@@ -9,7 +9,7 @@ use causeway::{
 use causeway_sim::{
     seeded::run_seeded,
     trace::Trace,
-    world::{Death, ProcessDisk, Syncs, World},
+    world::{Death, ProcessDisk, Rot, SECTOR_BYTES, Syncs, World},
 };
 
 const NODE: NodeId = NodeId(0);
@@ -129,17 +129,24 @@ fn a_slow_disk_takes_its_time() {
 }
 
 #[test]
-fn a_flipped_bit_is_read() {
-    on_disk(1, |world, disk| async move {
-        assert_eq!(world.flip_bit(NODE, "log"), None);
-        let file = disk.open("log-1").await.expect("opens");
-        file.write_at(0, &[0; 2_000]).await.expect("writes");
-        file.sync().await.expect("syncs");
-        let (name, offset) = world.flip_bit(NODE, "log").expect("there is something to flip");
-        let bytes = contents(&disk, &name).await;
-        assert_eq!(bytes.iter().map(|byte| byte.count_ones()).sum::<u32>(), 1);
-        assert_eq!(bytes[offset].count_ones(), 1);
-    });
+fn a_spoilt_sector_is_read() {
+    for rot in [Rot::FlippedBit, Rot::MisdirectedWrite] {
+        on_disk(1, async move |world, disk| {
+            assert_eq!(world.rot(NODE, rot, "log"), None);
+            let file = disk.open("log-1").await.expect("opens");
+            let before = [[1; SECTOR_BYTES], [2; SECTOR_BYTES]].concat();
+            file.write_at(0, &before).await.expect("writes");
+            file.sync().await.expect("syncs");
+            let (name, offset) = world.rot(NODE, rot, "log").expect("there is something to spoil");
+            let after = contents(&disk, &name).await;
+            let differing = before.iter().zip(&after).filter(|(before, after)| before != after).count();
+            match rot {
+                Rot::FlippedBit => assert_eq!((differing, (before[offset] ^ after[offset]).count_ones()), (1, 1)),
+                Rot::MisdirectedWrite => assert_eq!(differing, SECTOR_BYTES),
+            }
+            assert_eq!(world.disk_stats(NODE).rotten, 1);
+        });
+    }
 }
 
 #[test]

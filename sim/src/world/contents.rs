@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rand::RngExt;
+use rand::{RngExt, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 
 /// What a disk writes whole or not at all.
@@ -148,15 +148,28 @@ impl Contents {
 
     /// Flips a bit of a durable sector. Returns its offset, or `None` when nothing of the file is durable.
     pub fn flip_bit(&mut self, random: &mut ChaCha8Rng) -> Option<usize> {
-        let layers = || self.closed.iter().chain([&self.open]);
-        let sectors = self.bytes.len().div_ceil(SECTOR_BYTES);
-        let durable: Vec<usize> =
-            (0..sectors).filter(|sector| !layers().any(|layer| layer.sectors.contains_key(sector))).collect();
-        let sector = *durable.get(random.random_range(0..durable.len().max(1)))?;
+        let sector = *self.durable_sectors().choose(random)?;
         let end = self.bytes.len().min((sector + 1) * SECTOR_BYTES);
         let offset = random.random_range(sector * SECTOR_BYTES..end);
         self.bytes[offset] ^= 1 << random.random_range(0..8);
         Some(offset)
+    }
+
+    /// Overwrites a durable sector with what another holds, as a write to the wrong place does. Returns its offset, or `None` when
+    /// there are no two that are whole.
+    pub fn misdirect(&mut self, random: &mut ChaCha8Rng) -> Option<usize> {
+        let mut sectors = self.durable_sectors();
+        sectors.retain(|sector| (sector + 1) * SECTOR_BYTES <= self.bytes.len());
+        let target = *sectors.choose(random)?;
+        sectors.retain(|sector| *sector != target);
+        let source = *sectors.choose(random)? * SECTOR_BYTES;
+        self.bytes.copy_within(source..source + SECTOR_BYTES, target * SECTOR_BYTES);
+        Some(target * SECTOR_BYTES)
+    }
+
+    fn durable_sectors(&self) -> Vec<usize> {
+        let at_risk = |sector: &usize| self.closed.iter().chain([&self.open]).any(|layer| layer.sectors.contains_key(sector));
+        (0..self.bytes.len().div_ceil(SECTOR_BYTES)).filter(|sector| !at_risk(sector)).collect()
     }
 
     /// Keeps what the sectors between two offsets hold, unless the open layer has it already.
@@ -289,6 +302,16 @@ mod tests {
         assert!(outcomes.contains(&(4, Some(b'd'))), "the append is gone");
         assert!(outcomes.contains(&(full, Some(7))), "the end survived");
         assert!(outcomes.contains(&(full, Some(0))), "the size survived without the data");
+    }
+
+    #[test]
+    fn a_misdirected_write_copies_one_durable_sector_over_another() {
+        assert_eq!(synced(&[1; 2 * SECTOR_BYTES - 1]).misdirect(&mut random()), None, "one whole sector is too few");
+        let mut contents = synced(&[[1; SECTOR_BYTES], [2; SECTOR_BYTES], [3; SECTOR_BYTES]].concat());
+        contents.write(0, &[4; SECTOR_BYTES]);
+        let offset = contents.misdirect(&mut random()).expect("two sectors are durable");
+        let expected = if offset == SECTOR_BYTES { [4, 3, 3] } else { [4, 2, 2] };
+        assert_eq!(all(&contents), expected.map(|byte| [byte; SECTOR_BYTES]).concat());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::{
 };
 
 use causeway::runtime as rt;
-use rand::RngExt;
+use rand::{RngExt, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 
 use super::{World, contents::Contents, life::Life};
@@ -39,6 +39,24 @@ pub enum Syncs {
     Succeed,
     /// They fail, and what they should have made durable never is.
     Fail,
+}
+
+/// How a stored sector is spoilt, without any call failing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rot {
+    /// One of its bits flips.
+    FlippedBit,
+    /// It is overwritten with what another sector of the file holds.
+    MisdirectedWrite,
+}
+
+impl fmt::Display for Rot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::FlippedBit => "a bit flips",
+            Self::MisdirectedWrite => "a write goes to the wrong place",
+        })
+    }
 }
 
 impl Default for DiskSettings {
@@ -73,8 +91,8 @@ pub struct DiskStats {
     pub sectors_lost: u64,
     /// Changes of names that were lost in a crash.
     pub names_lost: u64,
-    /// Bits flipped in stored sectors.
-    pub bits_flipped: u64,
+    /// Stored sectors that were spoilt.
+    pub rotten: u64,
 }
 
 type SharedContents = Arc<Mutex<Contents>>;
@@ -173,19 +191,20 @@ impl Disk {
         state.changes.clear();
     }
 
-    /// Flips a bit in a stored sector of some file whose name begins so. Returns where, or `None` when there is nothing to flip.
-    pub fn flip_bit(&self, prefix: &str) -> Option<(String, usize)> {
+    /// Spoils a durable sector of some file whose name begins so. Returns where, or `None` when there is nothing to spoil.
+    pub fn rot(&self, rot: Rot, prefix: &str) -> Option<(String, usize)> {
         let mut guard = self.state();
         let state = &mut *guard;
-        let candidates: Vec<&String> = state
-            .names
-            .iter()
-            .filter(|(name, file)| name.starts_with(prefix) && lock(file).size() > 0)
-            .map(|(name, _)| name)
-            .collect();
-        let name = (*candidates.get(state.random.random_range(0..candidates.len().max(1)))?).clone();
-        let offset = lock(&state.names[&name]).flip_bit(&mut state.random)?;
-        state.stats.bits_flipped += 1;
+        let mut names: Vec<&String> = state.names.keys().filter(|name| name.starts_with(prefix)).collect();
+        names.retain(|name| lock(&state.names[*name]).size() > 0);
+        let name = (*names.choose(&mut state.random)?).clone();
+        let mut contents = lock(&state.names[&name]);
+        let offset = match rot {
+            Rot::FlippedBit => contents.flip_bit(&mut state.random),
+            Rot::MisdirectedWrite => contents.misdirect(&mut state.random),
+        }?;
+        state.stats.rotten += 1;
+        drop(contents);
         Some((name, offset))
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use causeway::id::NodeId;
 use madsim::runtime::Handle;
 
-use super::{ClockChange, DiskSettings, Link, World, network::Surroundings, row};
+use super::{ClockChange, DiskSettings, Link, Rot, World, network::Surroundings, row};
 use crate::trace::Entry;
 
 /// How a process ends.
@@ -118,11 +118,11 @@ impl World {
         self.note(Entry::Fault(&format_args!("disk of {node}: {settings}")));
     }
 
-    /// Flips a bit in a durable sector of a node's disk, in some file whose name begins so. Says where, or `None` when there is
-    /// nothing to flip.
-    pub fn flip_bit(&self, node: NodeId, prefix: &str) -> Option<(String, usize)> {
-        let (name, offset) = self.disks[row(node)].flip_bit(prefix)?;
-        self.note(Entry::Fault(&format_args!("disk of {node}: a bit flips in {name} at {offset}")));
+    /// Spoils a durable sector on a node's disk, in some file whose name begins so. Says where, or `None` when there is nothing to
+    /// spoil.
+    pub fn rot(&self, node: NodeId, rot: Rot, prefix: &str) -> Option<(String, usize)> {
+        let (name, offset) = self.disks[row(node)].rot(rot, prefix)?;
+        self.note(Entry::Fault(&format_args!("disk of {node}: {rot} in {name} at {offset}")));
         Some((name, offset))
     }
 

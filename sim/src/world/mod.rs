@@ -33,7 +33,7 @@ use rand_chacha::ChaCha8Rng;
 
 pub use clock::{Clock, ClockChange, WALL_START_MS};
 pub use contents::SECTOR_BYTES;
-pub use disk::{DiskSettings, DiskStats, ProcessDisk, ProcessFile, Syncs};
+pub use disk::{DiskSettings, DiskStats, ProcessDisk, ProcessFile, Rot, Syncs};
 pub use env::SimEnv;
 pub use faults::Death;
 pub use link::{Flow, Link, NetworkStats, Order};
