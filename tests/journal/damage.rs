@@ -3,7 +3,10 @@
 use causeway::{
     clock::Hlc,
     node::JournalCommand,
-    store::{Marks, Recovered, SnapshotHead, Verdict, log::SEGMENT_HEAD_BYTES},
+    store::{
+        Marks, Recovered, SnapshotHead, Verdict,
+        log::{Finding, SEGMENT_HEAD_BYTES, scan_segment},
+    },
 };
 
 use super::{
@@ -98,13 +101,13 @@ fn flip_every_byte(disk: &TestDisk, name: &str, first_bytes: usize) {
 
 #[test]
 fn a_flipped_bit_in_the_log_is_noticed_or_harmless() {
-    for disk in [stopped(), crashed()] {
-        let segments = names(&disk, "log-");
-        assert!(segments.len() >= 3, "{segments:?}");
-        // The first has others behind it, the last has not.
-        for name in [&segments[0], &segments[segments.len() - 1]] {
-            flip_every_byte(&disk, name, usize::MAX);
-        }
+    let (stopped, crashed) = (stopped(), crashed());
+    let segments = names(&crashed, "log-");
+    let (first, last) = (&segments[0], &segments[segments.len() - 1]);
+    assert!(segments.len() >= 3, "{segments:?}");
+    // The first has others behind it; of the last the marks know all, or all but the last frame.
+    for (disk, name) in [(&crashed, first), (&crashed, last), (&stopped, last)] {
+        flip_every_byte(disk, name, usize::MAX);
     }
 }
 
@@ -142,6 +145,38 @@ fn a_damaged_frame_costs_its_own_records_only() {
         let lost: Vec<u64> = whole.iter().copied().filter(|place| !places(&found).contains(place)).collect();
         assert_eq!((lost, found.verdict), (vec![3, 4], Verdict::Damaged), "the frame of both, head or payload damaged");
     }
+}
+
+#[test]
+fn a_frame_that_is_missing_between_segments_is_a_hole() {
+    let disk = crashed();
+    let name = names(&disk, "log-")[0].clone();
+    let bytes = disk.bytes(&name);
+    let whole = scan_segment(2, &bytes);
+    let last = whole.frames.last().expect("frames").offset as usize;
+    let found = recover_with(&disk, &name, bytes[..last].to_vec());
+    assert_eq!(found.verdict, Verdict::Damaged);
+}
+
+#[test]
+fn a_damaged_last_frame_is_a_lost_end_and_once_noted_is_none_of_the_log() {
+    let disk = crashed();
+    let name = names(&disk, "log-").pop().expect("a segment");
+    let mut bytes = disk.bytes(&name);
+    let at = bytes.len() - 100;
+    bytes[at] ^= 1;
+    disk.set_bytes(&name, bytes);
+    let mut life = begin(&disk, &options());
+    assert_eq!(life.recovered.verdict, Verdict::MayLack);
+    assert!(matches!(life.findings[..], [Finding::LostEnd { .. }]));
+    let before = places(&life.recovered);
+    life.tell([mark(9)]);
+    life.append([30]);
+    drop(life);
+    let after = begin(&disk, &options());
+    assert!(matches!(after.findings[..], [Finding::NotedLoss { .. }]), "{:?}", after.findings);
+    assert_eq!(after.recovered.verdict, Verdict::Complete);
+    assert_eq!(places(&after.recovered), [&before[..], &[30]].concat());
 }
 
 #[test]

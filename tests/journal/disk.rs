@@ -165,8 +165,12 @@ impl Contents {
     }
 
     fn sync(&mut self) {
-        self.durable = self.live.clone();
-        self.pending.clear();
+        for change in std::mem::take(&mut self.pending) {
+            match change {
+                Change::Size(size) => self.durable.resize(size, 0),
+                Change::Write(offset, bytes) => put(&mut self.durable, offset, &bytes),
+            }
+        }
     }
 
     fn crash(&mut self, random: &mut ChaCha8Rng, lost_percent: u32) {

@@ -20,7 +20,21 @@ pub enum Finding {
     },
     /// The making of a segment was cut short by a crash. No loss: nothing was in it.
     UnfinishedSegment(u64),
-    /// Records that were in the log cannot be read.
+    /// Records that were at the end of the log cannot be read.
+    LostEnd {
+        /// The segment.
+        segment: u64,
+        /// Where in it.
+        gap: Gap,
+    },
+    /// The same, found at an earlier start already: the log goes on without them in the next segment. No loss that is new.
+    NotedLoss {
+        /// The segment.
+        segment: u64,
+        /// Where in it.
+        gap: Gap,
+    },
+    /// Records that had others behind them cannot be read.
     LostFrames {
         /// The segment.
         segment: u64,
@@ -72,7 +86,7 @@ pub enum Finding {
 impl Finding {
     /// Whether it means that something may be missing that was acknowledged or sent.
     pub fn is_loss(&self) -> bool {
-        !matches!(self, Self::TornTail { .. } | Self::UnfinishedSegment(_))
+        !matches!(self, Self::TornTail { .. } | Self::UnfinishedSegment(_) | Self::NotedLoss { .. })
     }
 
     /// Whether something in the middle may be missing, so that what comes behind it proves nothing of what comes before.
@@ -91,6 +105,7 @@ impl Finding {
     pub fn is_damage(&self) -> bool {
         match self {
             Self::LostFrames { gap, .. } => gap.cause != GapCause::Unsynced,
+            Self::NotedLoss { .. } => true,
             Self::UnsyncedStop(_) | Self::KnownLoss | Self::KnownHoles | Self::Finished(_) => false,
             other => other.is_loss(),
         }
@@ -100,9 +115,11 @@ impl Finding {
     pub fn segment(&self) -> Option<u64> {
         match self {
             Self::TornTail { at, .. } => Some(at.segment),
-            Self::UnfinishedSegment(segment) | Self::LostFrames { segment, .. } | Self::LostHead { segment, .. } => {
-                Some(*segment)
-            }
+            Self::UnfinishedSegment(segment)
+            | Self::LostEnd { segment, .. }
+            | Self::NotedLoss { segment, .. }
+            | Self::LostFrames { segment, .. }
+            | Self::LostHead { segment, .. } => Some(*segment),
             Self::ShortLog { end, .. } => Some(end.segment),
             _ => None,
         }
@@ -128,9 +145,9 @@ pub fn judge_log(log: LogState<'_>) -> Vec<Finding> {
         // What a later segment, or the marks, knew of the end of this one.
         let told = later.iter().filter_map(|(_, next)| next.head.ok()).find(|head| head.number == number + 1);
         let by_marks = if log.durable.segment == *number { log.durable.offset } else { 0 };
-        let known_end = told.map_or(0, |head| head.previous_end).max(by_marks);
+        let told_end = told.map_or(0, |head| head.previous_end);
         let went_on = later.iter().any(|(_, next)| !next.frames.is_empty());
-        judge_segment(*number, scan, &mut findings, Known { end: known_end, went_on });
+        judge_segment(*number, scan, &mut findings, Known { end: told_end.max(by_marks), told_end, went_on });
     }
     findings
 }
@@ -139,6 +156,8 @@ pub fn judge_log(log: LogState<'_>) -> Vec<Finding> {
 struct Known {
     /// It once reached at least to here.
     end: u64,
+    /// The next segment was begun when this one ended here; 0 when there is none that tells.
+    told_end: u64,
     /// Frames were written to a later segment, and so all of this one was synced.
     went_on: bool,
 }
@@ -150,19 +169,31 @@ fn judge_segment(number: u64, scan: &SegmentScan, findings: &mut Vec<Finding>, k
         Err(error) => findings.push(Finding::LostHead { segment: number, error }),
     }
     for gap in &scan.gaps {
-        let was_durable = known.went_on || known.end > gap.from;
-        findings.push(match gap.cause {
-            GapCause::Torn if !was_durable => {
-                Finding::TornTail { at: Position { segment: number, offset: gap.from }, to: gap.to }
-            }
-            GapCause::Torn => Finding::LostFrames { segment: number, gap: Gap { cause: GapCause::Damaged, ..*gap } },
-            _ => Finding::LostFrames { segment: number, gap: *gap },
-        });
+        findings.push(judge_gap(number, scan, *gap, &known));
     }
     let reaches = scan.gaps.iter().map(|gap| gap.to).fold(scan.end(), u64::max);
     if known.end > reaches {
         let at = |offset| Position { segment: number, offset };
-        findings.push(Finding::ShortLog { end: at(scan.end()), durable: at(known.end) });
+        let gap = Gap { from: scan.end(), to: known.end, cause: GapCause::Damaged };
+        findings.push(match known.went_on {
+            true => Finding::LostFrames { segment: number, gap },
+            false => Finding::ShortLog { end: at(scan.end()), durable: at(known.end) },
+        });
+    }
+}
+
+fn judge_gap(segment: u64, scan: &SegmentScan, gap: Gap, known: &Known) -> Finding {
+    let at_end = gap.from >= scan.end();
+    let was_durable = known.went_on || known.end > gap.from;
+    let cause = if gap.cause == GapCause::Torn { GapCause::Damaged } else { gap.cause };
+    if at_end && known.went_on && known.told_end > 0 && gap.from >= known.told_end {
+        Finding::NotedLoss { segment, gap }
+    } else if gap.cause == GapCause::Torn && !was_durable {
+        Finding::TornTail { at: Position { segment, offset: gap.from }, to: gap.to }
+    } else if at_end && !known.went_on {
+        Finding::LostEnd { segment, gap: Gap { cause, ..gap } }
+    } else {
+        Finding::LostFrames { segment, gap: Gap { cause, ..gap } }
     }
 }
 
@@ -223,6 +254,8 @@ impl fmt::Display for Finding {
         match self {
             Self::TornTail { at, to } => write!(f, "log {}: torn tail from {} to {to}", at.segment, at.offset),
             Self::UnfinishedSegment(segment) => write!(f, "log {segment}: never finished, empty"),
+            Self::LostEnd { segment, gap } => write!(f, "log {segment}: {gap}, at its end"),
+            Self::NotedLoss { segment, gap } => write!(f, "log {segment}: {gap}, known since an earlier start"),
             Self::LostFrames { segment, gap } => write!(f, "log {segment}: {gap}"),
             Self::LostHead { segment, error } => write!(f, "log {segment}: {error}"),
             Self::MissingSegments { from, to } if from == to => write!(f, "log {from}: missing"),
