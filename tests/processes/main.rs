@@ -9,6 +9,7 @@
 
 mod binary;
 mod cluster;
+mod command;
 mod final_scan;
 mod inputs;
 mod nemesis;
