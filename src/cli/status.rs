@@ -43,9 +43,11 @@ impl StatusArgs {
         addresses.push(self.node.node.clone());
         addresses.sort();
         addresses.dedup();
+        // All at once: each that is dead costs the whole deadline.
+        let asked: Vec<_> = addresses.into_iter().map(|address| tokio::spawn(ask(address, deadline))).collect();
         let mut statuses = Vec::new();
-        for address in addresses {
-            statuses.push(ask(address, deadline).await);
+        for status in asked {
+            statuses.push(status.await.map_err(std::io::Error::from)?);
         }
         if self.json {
             say(&format!("{}\n", serde_json::to_string_pretty(&statuses).map_err(std::io::Error::from)?))?;

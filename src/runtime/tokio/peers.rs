@@ -74,12 +74,13 @@ impl Peers {
         let stats = Arc::new(LinkStats::default());
         let (inbox, outlet) = inbox(links.inbox);
         let link_timeout = Duration::from_millis(links.link_timeout_ms);
+        let incarnation = Incarnation(random());
         let hello = |to| Hello {
             cluster: config.cluster(),
             from: me.node,
             address: me.address.clone(),
             to,
-            incarnation: Incarnation(random()),
+            incarnation,
             epoch: config.epoch(),
         };
         let mut tasks = JoinSet::new();
