@@ -3,6 +3,8 @@
 //!
 //! A thread of the simulator runs one whole cluster, so the bug is chosen per thread.
 
+use std::fmt;
+
 /// A bug that can be planted, named by what is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mutant {
@@ -60,6 +62,44 @@ impl Mutant {
         Self::AnswerWithoutDot,
         Self::RetryAppliedTwice,
     ];
+}
+
+/// No planted bug has this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no planted bug is called `{0}`")]
+pub struct NoSuchMutant(String);
+
+impl std::str::FromStr for Mutant {
+    type Err = NoSuchMutant;
+
+    /// Accepts exactly what `Display` writes.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let named = Self::ALL.into_iter().find(|mutant| mutant.to_string() == text);
+        named.ok_or_else(|| NoSuchMutant(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Mutant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ReadWithoutCheck => "read-without-check",
+            Self::TokenKeepsOnlyTheDot => "token-keeps-only-the-dot",
+            Self::FoldKeepsFloor => "fold-keeps-floor",
+            Self::PromiseAheadOfData => "promise-ahead-of-data",
+            Self::RestartWithoutLease => "restart-without-lease",
+            Self::AnswerBeforeFsync => "answer-before-fsync",
+            Self::RecoveryDropsTail => "recovery-drops-tail",
+            Self::ReapplyBelowVector => "reapply-below-vector",
+            Self::LastArrivalWins => "last-arrival-wins",
+            Self::TombstoneCollectedEarly => "tombstone-collected-early",
+            Self::DeleteWithoutTombstone => "delete-without-tombstone",
+            Self::ForwardDropsToken => "forward-drops-token",
+            Self::MacNotChecked => "mac-not-checked",
+            Self::GapAccepted => "gap-accepted",
+            Self::AnswerWithoutDot => "answer-without-dot",
+            Self::RetryAppliedTwice => "retry-applied-twice",
+        })
+    }
 }
 
 #[cfg(feature = "mutants")]

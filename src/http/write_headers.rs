@@ -2,7 +2,6 @@
 //! write must be durable before it is answered.
 
 use axum::http::{HeaderMap, HeaderValue};
-use xxhash_rust::xxh3::xxh3_128;
 
 use super::error::HttpError;
 use crate::{error::Refusal, store::OperationId};
@@ -18,7 +17,7 @@ pub(super) fn operation(headers: &HeaderMap) -> Result<Option<OperationId>, Http
     if bytes.is_empty() || bytes.len() > MAX_IDEMPOTENCY_KEY_BYTES {
         return Err(HttpError::IdempotencyKey);
     }
-    Ok(Some(OperationId(xxh3_128(bytes))))
+    Ok(Some(OperationId::of(bytes)))
 }
 
 /// On how many of the shard's members; 1 if the client does not say.

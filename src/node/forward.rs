@@ -2,7 +2,8 @@
 //!
 //! A forwarder tries another member only with what was provably not applied: a frame that never left, a refusal that says so, or
 //! a read. A write that was sent on and stays unanswered has an unknown outcome. A hop limit ends loops between nodes whose
-//! configs differ.
+//! configs differ. A forward that comes twice is taken once: its copy would be a second write, with a larger order than whatever
+//! was written since.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,16 +53,46 @@ struct Forwarded {
     refusal: Refusal,
 }
 
+/// How many numbers of taken forwards are kept for each forwarder. A copy that comes after so many others is dropped unseen.
+const TAKEN_LIMIT: usize = 1_024;
+
+/// Which forwards of one process were taken.
+#[derive(Debug, Default)]
+struct Taken {
+    /// Everything below counts as taken.
+    floor: u64,
+    numbers: BTreeSet<u64>,
+}
+
+impl Taken {
+    /// Whether it was not taken before.
+    fn take(&mut self, number: u64) -> bool {
+        let new = number >= self.floor && self.numbers.insert(number);
+        if self.numbers.len() > TAKEN_LIMIT
+            && let Some(lowest) = self.numbers.pop_first()
+        {
+            self.floor = lowest + 1;
+        }
+        new
+    }
+}
+
 /// Requests that other nodes are working on.
 #[derive(Debug, Default)]
 pub(super) struct Forwards {
     entries: BTreeMap<u64, Forwarded>,
     next: u64,
+    taken: BTreeMap<NodeId, Taken>,
 }
 
 impl Forwards {
     pub fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Another process of a node begins its numbers anew.
+    pub fn forget_taken(&mut self, node: NodeId) {
+        self.taken.remove(&node);
     }
 
     /// When the first of them has been waited for long enough.
@@ -139,6 +170,9 @@ impl Node {
     }
 
     pub(super) fn receive_forward(&mut self, from: NodeId, forward: Forward) {
+        if !self.forwards.taken.entry(from).or_default().take(forward.number) {
+            return;
+        }
         let ask = Ask {
             origin: Origin::Peer { node: from, number: forward.number },
             request: forward.request,

@@ -241,7 +241,10 @@ impl Node {
                 self.counters.stale_messages += 1;
                 return;
             }
-            view::Sender::Fresh => self.forget_exchange(from),
+            view::Sender::Fresh => {
+                self.forget_exchange(from);
+                self.forwards.forget_taken(from);
+            }
             view::Sender::Known => {}
         }
         let changes = self.view.heard(from, self.now.monotonic_us);

@@ -14,6 +14,13 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct OperationId(pub u128);
 
+impl OperationId {
+    /// The name that an `Idempotency-Key` stands for.
+    pub fn of(idempotency_key: &[u8]) -> Self {
+        Self(xxhash_rust::xxh3::xxh3_128(idempotency_key))
+    }
+}
+
 /// What a record keeps of a retriable operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {

@@ -60,6 +60,15 @@ impl Judge {
         self.books.answer(op, Outcome::Unknown, at_us);
     }
 
+    /// No process took the request: this attempt never takes effect.
+    ///
+    /// # Errors
+    /// There is a record of the operation all the same.
+    pub fn refused_connection(&mut self, op: OpId, at_us: u64) -> Result<(), Violation> {
+        self.books.answer(op, Outcome::NotApplied, at_us);
+        self.books.history().get(op).map_or(Ok(()), records_are_asked_for::check_refusal)
+    }
+
     /// An answer came. Says what it means for the operation.
     ///
     /// # Errors

@@ -180,6 +180,18 @@ impl Replicas {
         self.get(node).is_some_and(|replica| replica.recovered.contains(dot))
     }
 
+    /// Whether some other replica, which did not lose anything itself, holds everything that a node holds.
+    pub fn is_held_elsewhere(&self, node: NodeId) -> bool {
+        let Some(actor) = self.get(node).map(|replica| replica.actor) else { return false };
+        let others: Vec<NodeId> = self
+            .of_actor(actor)
+            .filter(|(other, replica)| *other != node && !replica.is_behind())
+            .map(|(other, _)| other)
+            .collect();
+        let held = self.records.iter().filter(|(_, known)| known.applied_at.contains(&node)).map(|(dot, _)| *dot);
+        held.into_iter().all(|dot| others.iter().any(|other| self.has(*other, dot) || self.is_superseded(*other, dot)))
+    }
+
     /// Whether a replica needs a record no more: something larger won there, or a larger tombstone was collected.
     pub fn is_superseded(&self, node: NodeId, dot: Dot) -> bool {
         let Some(known) = self.record(dot) else { return true };

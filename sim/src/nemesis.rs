@@ -1,0 +1,246 @@
+//! Does to the world what the schedule says, and heals it.
+//!
+//! Each fault is a task of its own: faults overlap. What links do is worked out anew from all that is broken at the moment, so that
+//! the end of one fault never heals another.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use causeway::id::NodeId;
+
+use crate::{
+    cluster::Cluster,
+    fault::{Breakage, Fault},
+    plan::{Plan, Reordering},
+    referee::Referee,
+    trace::Entry,
+    world::{ClockChange, Death, DiskSettings, Flow, Link, Order, Syncs},
+};
+
+/// Bytes that a full disk has left: enough for a few records, so that it fills up in the middle of something.
+const LAST_BYTES: u64 = 700;
+
+/// See the module. Shared by the tasks of its faults.
+pub struct Nemesis {
+    cluster: Arc<Cluster>,
+    referee: Arc<Referee>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    broken: BTreeMap<u64, Breakage>,
+    next_breakage: u64,
+    jumped_ms: BTreeMap<NodeId, i64>,
+    done: BTreeMap<&'static str, u64>,
+    is_over: bool,
+}
+
+impl Nemesis {
+    /// A nemesis that has done nothing yet, but for what is wrong from the start: slow and lossy links, clocks that are off.
+    pub fn new(cluster: Arc<Cluster>, referee: Arc<Referee>) -> Arc<Self> {
+        Arc::new(Self { cluster, referee, state: Mutex::default() })
+    }
+
+    /// Has links lose, double, damage, delay and reorder frames, and wall clocks be off.
+    pub fn unsettle(&self, plan: &Plan, skews_ms: &[i64]) {
+        let faults = &plan.faults;
+        self.cluster.world().change_links(|_, _, link| {
+            link.loss = faults.loss;
+            link.duplication = faults.duplication;
+            link.damage = faults.damage;
+            link.latency_us = 200..=faults.latency_us;
+            link.order = if faults.reordering == Reordering::Always { Order::Any } else { Order::Fifo };
+        });
+        for (node, skew_ms) in self.cluster.nodes().zip(skews_ms) {
+            self.jump(node, *skew_ms);
+        }
+        for node in self.cluster.nodes() {
+            self.cluster.change_client_link(node, |link| link.loss = plan.load.client_loss);
+        }
+    }
+
+    /// Does all of a schedule, and returns when the last fault has begun.
+    pub async fn run(self: Arc<Self>, schedule: Vec<(u64, Fault)>) {
+        let mut now_ms = 0;
+        for (at_ms, fault) in schedule {
+            self.sleep_ms(at_ms - now_ms).await;
+            now_ms = at_ms;
+            madsim::task::spawn(self.clone().perform(fault));
+        }
+    }
+
+    /// How often each kind of fault happened.
+    pub fn done(&self) -> BTreeMap<&'static str, u64> {
+        self.state().done.clone()
+    }
+
+    /// Ends all faults. Faults under way do nothing more.
+    pub fn heal(&self) {
+        let jumped_ms = {
+            let mut state = self.state();
+            state.is_over = true;
+            state.broken.clear();
+            std::mem::take(&mut state.jumped_ms)
+        };
+        let world = self.cluster.world();
+        world.change_links(|_, _, link| *link = Link::default());
+        for node in self.cluster.nodes() {
+            self.cluster.change_client_link(node, |link| link.loss = 0.0);
+            world.resume(node);
+            world.change_disk(node, |disk| *disk = DiskSettings::default());
+            world.change_clock(node, ClockChange::Drift { ppm: 0 });
+            world.change_clock(node, ClockChange::Jump { by_ms: -jumped_ms.get(&node).copied().unwrap_or_default() });
+            self.cluster.start(node);
+        }
+        world.note(Entry::Fault(&"all healed"));
+    }
+
+    async fn perform(self: Arc<Self>, fault: Fault) {
+        if self.state().is_over || !self.is_possible(&fault) {
+            return;
+        }
+        self.cluster.world().note(Entry::Fault(&fault));
+        *self.state().done.entry(fault.kind()).or_default() += 1;
+        match fault {
+            Fault::Kill { node, down_ms } => self.crash(&[node], Death::Kill, down_ms).await,
+            Fault::PowerLoss { node, down_ms } => self.crash(&[node], Death::PowerLoss, down_ms).await,
+            Fault::Blackout { down_ms } => {
+                let nodes: Vec<NodeId> = self.cluster.nodes().collect();
+                self.crash(&nodes, Death::PowerLoss, down_ms).await;
+            }
+            Fault::Storm { node, restarts } => {
+                for restart in 0..restarts {
+                    self.crash(&[node], Death::PowerLoss, 20).await;
+                    self.sleep_ms(30 + 40 * restart).await;
+                }
+            }
+            Fault::Stop { node, down_ms } => {
+                self.cluster.stop(node).await;
+                self.crash(&[node], Death::Kill, down_ms).await;
+            }
+            Fault::Pause { node, for_ms } => self.pause(node, for_ms).await,
+            Fault::Links { breakage, for_ms } => {
+                let number = self.break_links(breakage);
+                self.sleep_ms(for_ms).await;
+                self.mend_links(number);
+            }
+            Fault::Swizzle { cut, heal, step_ms } => self.swizzle(cut, heal, step_ms).await,
+            Fault::Jump { node, by_ms } => self.jump(node, by_ms),
+            Fault::Drift { node, ppm } => self.cluster.world().change_clock(node, ClockChange::Drift { ppm }),
+            Fault::SlowDisk { node, factor, for_ms } => {
+                self.disturb(node, for_ms, |disk| disk.slowness = factor, |disk| disk.slowness = 1).await;
+            }
+            Fault::FullDisk { node, for_ms } => {
+                let bytes = self.cluster.world().disk_used_bytes(node) + LAST_BYTES;
+                self.disturb(node, for_ms, |disk| disk.capacity_bytes = Some(bytes), |disk| disk.capacity_bytes = None).await;
+            }
+            Fault::FailingSync { node, for_ms } => {
+                self.referee.may_lose(node);
+                self.disturb(node, for_ms, |disk| disk.syncs = Syncs::Fail, |disk| disk.syncs = Syncs::Succeed).await;
+            }
+            Fault::LostDisk { node, down_ms } => {
+                self.referee.may_lose(node);
+                self.cluster.wipe(node);
+                self.crash(&[node], Death::Kill, down_ms).await;
+            }
+        }
+    }
+
+    /// Not everything that was drawn can be done: what is dead cannot be killed, and a disk is lost only where that loses nothing.
+    fn is_possible(&self, fault: &Fault) -> bool {
+        match fault {
+            Fault::Kill { node, .. }
+            | Fault::PowerLoss { node, .. }
+            | Fault::Storm { node, .. }
+            | Fault::Stop { node, .. }
+            | Fault::Pause { node, .. } => self.cluster.world().lives(*node),
+            Fault::LostDisk { node, .. } => self.cluster.world().lives(*node) && self.referee.is_held_elsewhere(*node),
+            _ => true,
+        }
+    }
+
+    async fn crash(&self, nodes: &[NodeId], death: Death, down_ms: u64) {
+        for node in nodes {
+            self.cluster.end(*node, death);
+        }
+        self.sleep_ms(down_ms).await;
+        if !self.state().is_over {
+            nodes.iter().for_each(|node| self.cluster.start(*node));
+        }
+    }
+
+    async fn pause(&self, node: NodeId, for_ms: u64) {
+        self.cluster.world().pause(node);
+        self.sleep_ms(for_ms).await;
+        self.cluster.world().resume(node);
+    }
+
+    async fn swizzle(&self, cut: Vec<NodeId>, heal: Vec<NodeId>, step_ms: u64) {
+        let mut numbers = BTreeMap::new();
+        for node in cut {
+            numbers.insert(node, self.break_links(Breakage::Isolate(node)));
+            self.sleep_ms(step_ms).await;
+        }
+        for node in heal {
+            self.mend_links(numbers[&node]);
+            self.sleep_ms(step_ms).await;
+        }
+    }
+
+    async fn disturb(
+        &self,
+        node: NodeId,
+        for_ms: u64,
+        begin: impl FnOnce(&mut DiskSettings),
+        end: impl FnOnce(&mut DiskSettings),
+    ) {
+        self.cluster.world().change_disk(node, begin);
+        self.sleep_ms(for_ms).await;
+        self.cluster.world().change_disk(node, end);
+    }
+
+    fn jump(&self, node: NodeId, by_ms: i64) {
+        *self.state().jumped_ms.entry(node).or_default() += by_ms;
+        self.cluster.world().change_clock(node, ClockChange::Jump { by_ms });
+    }
+
+    fn break_links(&self, breakage: Breakage) -> u64 {
+        let mut state = self.state();
+        state.next_breakage += 1;
+        let number = state.next_breakage;
+        state.broken.insert(number, breakage);
+        self.set_flows(&state);
+        number
+    }
+
+    fn mend_links(&self, number: u64) {
+        let mut state = self.state();
+        if state.broken.remove(&number).is_some() {
+            self.set_flows(&state);
+        }
+    }
+
+    fn set_flows(&self, state: &State) {
+        let broken = || state.broken.values();
+        self.cluster.world().change_links(|from, to, link| {
+            link.flow = if broken().any(|breakage| breakage.cuts(from, to)) {
+                Flow::Cut
+            } else if broken().any(|breakage| breakage.holds(from, to)) {
+                Flow::Held
+            } else {
+                Flow::Open
+            };
+        });
+    }
+
+    async fn sleep_ms(&self, span_ms: u64) {
+        self.cluster.world().sleep_us(span_ms * 1_000).await;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

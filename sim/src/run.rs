@@ -1,0 +1,230 @@
+//! One run from its first process to its verdict.
+//!
+//! Warm-up; faults under load; heal; then liveness: within 30 simulated seconds every request is answered and all replicas agree;
+//! then the final scan, which no acknowledged write may be missing from. A violation ends the run at the event that shows it.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use causeway::{clock::TokenKeys, id::NodeId, mutant::Mutant, store::Key};
+use rand::RngExt;
+
+use crate::{
+    checker::{Answer, Judge, Property, Reading, Violation, answers::outcome_of, convergence},
+    cluster::Cluster,
+    fault::schedule,
+    history::{Kind, Outcome},
+    nemesis::Nemesis,
+    plan::Plan,
+    referee::{Ear, Referee},
+    request::{KeyCall, read},
+    seeded::run_seeded,
+    streams::{Purpose, Streams},
+    trace::Keep,
+    workload::Workload,
+};
+
+/// How long the healed cluster may take to answer everything alike, in simulated microseconds.
+const PATIENCE_US: u64 = 30_000_000;
+/// Between two looks at the healed cluster.
+const LOOK_AGAIN_US: u64 = 250_000;
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing is wrong.
+    Passed,
+    /// Something happened that must not.
+    Safety(Violation),
+    /// Something did not happen that must.
+    Liveness(String),
+    /// The program panicked.
+    Crash(String),
+    /// The same seed gave two different runs.
+    NonDeterminism(String),
+}
+
+/// A run and what came of it.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// How it ended.
+    pub verdict: Verdict,
+    /// How many operations clients began.
+    pub operations: u32,
+    /// How often each kind of fault happened.
+    pub faults: BTreeMap<&'static str, u64>,
+    /// The most characters that a token had.
+    pub longest_token: usize,
+    /// Stands for everything that happened: two runs with the same digest are the same.
+    pub digest: u64,
+    /// The last lines of the trace, as far as they were kept.
+    pub trace: Vec<String>,
+}
+
+impl Verdict {
+    /// The process's exit code: 0 only when nothing is wrong.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Passed => 0,
+            Self::Crash(_) => 10,
+            Self::Safety(_) => 11,
+            Self::Liveness(_) => 12,
+            Self::NonDeterminism(_) => 13,
+        }
+    }
+
+    /// The checker that ended the run, or the kind of its end.
+    pub fn caught_by(&self) -> &'static str {
+        match self {
+            Self::Passed => "nobody",
+            Self::Safety(violation) => violation.property.checker(),
+            Self::Liveness(_) => "liveness",
+            Self::Crash(_) => "crash",
+            Self::NonDeterminism(_) => "determinism",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Passed => f.write_str("passed"),
+            Self::Safety(violation) => write!(f, "safety: {violation}"),
+            Self::Liveness(what) => write!(f, "liveness: {what}"),
+            Self::Crash(what) => write!(f, "crash: {what}"),
+            Self::NonDeterminism(what) => write!(f, "non-determinism: {what}"),
+        }
+    }
+}
+
+/// Runs a seed on a thread of its own.
+pub fn run_seed(seed: u64, mutant: Option<Mutant>, keep: Keep) -> Report {
+    run_plan(Plan::draw(seed, mutant), keep)
+}
+
+/// Runs a plan on a thread of its own. A panic of the program is a verdict, not a panic here.
+pub fn run_plan(plan: Plan, keep: Keep) -> Report {
+    let (seed, mutant) = (plan.seed, plan.mutant);
+    let run = move || run_seeded(seed, mutant, move |streams| simulate(plan, streams, keep));
+    std::panic::catch_unwind(run).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        let verdict = Verdict::Crash(text.unwrap_or("a panic without a message").to_owned());
+        Report { verdict, operations: 0, faults: BTreeMap::new(), longest_token: 0, digest: 0, trace: Vec::new() }
+    })
+}
+
+struct Run {
+    plan: Plan,
+    cluster: Arc<Cluster>,
+    referee: Arc<Referee>,
+    nemesis: Arc<Nemesis>,
+    workload: Arc<Workload>,
+    streams: Streams,
+}
+
+async fn simulate(plan: Plan, streams: Streams, keep: Keep) -> Report {
+    let cluster = Cluster::found(plan.cluster(keep), streams).expect("a plan's cluster can be founded");
+    let judge = Judge::new(cluster.config(), plan.load.sessions.into(), TokenKeys::default());
+    let referee = Referee::new(judge);
+    cluster.world().observe_with(Arc::new(std::sync::Mutex::new(Ear(referee.clone()))));
+    let nemesis = Nemesis::new(cluster.clone(), referee.clone());
+    let workload = Workload::new(cluster.clone(), referee.clone(), plan.load.clone());
+    let run = Run { plan, cluster, referee, nemesis, workload, streams };
+    let verdict = tokio::select! {
+        biased;
+        violation = run.referee.violated() => Verdict::Safety(violation),
+        verdict = run.play() => verdict,
+    };
+    run.report(verdict)
+}
+
+impl Run {
+    async fn play(&self) -> Verdict {
+        let world = self.cluster.world();
+        let mut random = self.streams.stream(Purpose::Faults);
+        let skew_ms = self.plan.faults.skew_ms as i64;
+        let skews_ms: Vec<i64> = self.cluster.nodes().map(|_| random.random_range(-skew_ms..=skew_ms)).collect();
+        self.nemesis.unsettle(&self.plan, &skews_ms);
+        self.cluster.nodes().for_each(|node| self.cluster.start(node));
+        world.sleep_us(self.plan.warm_up_ms * 1_000).await;
+        let schedule = schedule(&self.plan, self.cluster.config(), &mut random);
+        let until_us = world.now_us() + self.plan.faults_ms * 1_000;
+        madsim::task::spawn(self.nemesis.clone().run(schedule));
+        let load = madsim::task::spawn(self.workload.clone().run(self.streams, until_us));
+        world.sleep_us(self.plan.faults_ms * 1_000).await;
+        self.nemesis.heal();
+        let _ = load.await;
+        self.settle().await
+    }
+
+    /// Looks until all is well, or patience ends.
+    async fn settle(&self) -> Verdict {
+        let give_up_us = self.cluster.world().now_us() + PATIENCE_US;
+        loop {
+            let (lacking, readings) = self.scan().await;
+            let disagreement = convergence::check_agreement(&readings).err();
+            let lacking = match (lacking, &disagreement) {
+                (None, None) => {
+                    let judged = self.referee.with(|judge| judge.quiescent(&readings));
+                    return judged.map_or_else(Verdict::Safety, |()| Verdict::Passed);
+                }
+                (lacking, _) => lacking,
+            };
+            if self.cluster.world().now_us() >= give_up_us {
+                return match (lacking, disagreement) {
+                    (None, Some(violation)) => Verdict::Safety(violation),
+                    (lacking, _) => Verdict::Liveness(lacking.unwrap_or_default()),
+                };
+            }
+            self.cluster.world().sleep_us(LOOK_AGAIN_US).await;
+        }
+    }
+
+    /// Asks every replica for every key of its shard, and every node for one key with each session's newest metadata. Says what
+    /// was not answered.
+    async fn scan(&self) -> (Option<String>, Vec<Reading>) {
+        let config = self.cluster.config();
+        let mut readings = Vec::new();
+        for key in Workload::keys(&self.plan.load) {
+            for member in config.replicas(config.shard_of(&key)) {
+                match self.look(member.node, &key, None).await {
+                    Ok(outcome) => readings.push(Reading { node: member.node, key: key.clone(), outcome }),
+                    Err(why) => return (Some(format!("{} does not answer for {key}: {why}", member.node)), readings),
+                }
+            }
+        }
+        for (session, token) in self.workload.tokens() {
+            for node in self.cluster.nodes() {
+                if let Err(why) = self.look(node, &"k0".into(), Some(token.clone())).await {
+                    return (Some(format!("{node} does not answer {session}: {why}")), readings);
+                }
+            }
+        }
+        (None, readings)
+    }
+
+    async fn look(&self, node: NodeId, key: &Key, token: Option<String>) -> Result<Outcome, String> {
+        let call = KeyCall::get(key.clone(), token);
+        let scanner = u32::from(self.plan.load.sessions);
+        let response = self.cluster.request(scanner, node, call.request()).await.map_err(|why| why.to_string())?;
+        let answer = read(&response);
+        match outcome_of(Kind::Get, &answer) {
+            Ok(outcome @ (Outcome::Found(_) | Outcome::Absent)) => Ok(outcome),
+            Ok(_) => Err(format!("{} '{}'", answer.status, answer.text)),
+            Err(violation) => {
+                self.referee.blow(violation);
+                Err(describe(&answer))
+            }
+        }
+    }
+
+    fn report(self, verdict: Verdict) -> Report {
+        let (digest, trace) =
+            self.cluster.world().with_trace(|trace| (trace.digest(), trace.lines().map(str::to_owned).collect()));
+        let (operations, longest_token) = self.referee.with(|judge| (judge.books().history().invoked(), judge.longest_token()));
+        Report { verdict, operations, faults: self.nemesis.done(), longest_token, digest, trace }
+    }
+}
+
+fn describe(answer: &Answer) -> String {
+    format!("{} '{}' is not in the contract ({})", answer.status, answer.text, Property::AnswersByContract)
+}
