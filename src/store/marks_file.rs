@@ -197,11 +197,11 @@ pub struct MarksScan {
 pub struct MarksTooLarge(usize);
 
 impl MarksContent {
-    /// The sectors that make a slot hold this.
+    /// The sectors that make this slot hold this.
     ///
     /// # Errors
     /// [`MarksTooLarge`].
-    pub fn encode(&self, sequence: u64) -> Result<Vec<u8>, MarksTooLarge> {
+    pub fn encode(&self, slot: MarksSlot, sequence: u64) -> Result<Vec<u8>, MarksTooLarge> {
         let content = postcard::to_stdvec(self).map_err(|_| MarksTooLarge(0))?;
         if content.len() > SECTORS * SECTOR_CONTENT_BYTES {
             return Err(MarksTooLarge(content.len()));
@@ -216,7 +216,7 @@ impl MarksContent {
             bytes.extend([0; SECTOR_HEAD_BYTES - CHECKSUM_AT]);
             bytes.extend(part);
             bytes.resize(start + SECTOR_BYTES, 0);
-            let checksum = sector_checksum(&bytes[start..]);
+            let checksum = sector_checksum(slot, &bytes[start..]);
             bytes[start + CHECKSUM_AT..start + SECTOR_HEAD_BYTES].copy_from_slice(&checksum.to_le_bytes());
         }
         Ok(bytes)
@@ -226,7 +226,7 @@ impl MarksContent {
 /// Reads the marks' file; bytes that it lacks read as never written.
 pub fn scan_marks(file: &[u8]) -> MarksScan {
     let (first, second) = file.split_at(file.len().min(MARKS_SLOT_BYTES));
-    MarksScan { first: scan_slot(first), second: scan_slot(second) }
+    MarksScan { first: scan_slot(MarksSlot::First, first), second: scan_slot(MarksSlot::Second, second) }
 }
 
 impl MarksScan {
@@ -253,8 +253,8 @@ enum Sector<'a> {
     Damaged,
 }
 
-fn scan_slot(bytes: &[u8]) -> SlotState {
-    let mut sectors = bytes.chunks(SECTOR_BYTES).take(SECTORS).map(scan_sector);
+fn scan_slot(slot: MarksSlot, bytes: &[u8]) -> SlotState {
+    let mut sectors = bytes.chunks(SECTOR_BYTES).take(SECTORS).map(|sector| scan_sector(slot, sector));
     let (length, sequence, mut content) = match sectors.next() {
         Some(Sector::Whole { index: 0, length, sequence, content }) => (length, sequence, content.to_vec()),
         None | Some(Sector::Blank) => return SlotState::Blank,
@@ -280,7 +280,7 @@ fn scan_slot(bytes: &[u8]) -> SlotState {
     }
 }
 
-fn scan_sector(sector: &[u8]) -> Sector<'_> {
+fn scan_sector(slot: MarksSlot, sector: &[u8]) -> Sector<'_> {
     if sector.iter().all(|byte| *byte == 0) {
         return Sector::Blank;
     }
@@ -290,13 +290,15 @@ fn scan_sector(sector: &[u8]) -> Sector<'_> {
     let (mut fields, content) = sector.split_at(SECTOR_HEAD_BYTES);
     fields.advance(MAGIC.len());
     let (index, length, sequence) = (fields.get_u32_le(), fields.get_u32_le() as usize, fields.get_u64_le());
-    if fields.get_u32_le() != sector_checksum(sector) || length > SECTORS * SECTOR_CONTENT_BYTES {
+    if fields.get_u32_le() != sector_checksum(slot, sector) || length > SECTORS * SECTOR_CONTENT_BYTES {
         return Sector::Damaged;
     }
     Sector::Whole { index, length, sequence, content }
 }
 
-/// Of all of a sector but its checksum.
-fn sector_checksum(sector: &[u8]) -> u32 {
-    crc32c::crc32c_append(crc32c::crc32c(&sector[..CHECKSUM_AT]), &sector[SECTOR_HEAD_BYTES..])
+/// Of all of a sector but its checksum, and of its slot: in the other one it is none.
+fn sector_checksum(slot: MarksSlot, sector: &[u8]) -> u32 {
+    let placed = crc32c::crc32c(&slot.offset().to_le_bytes());
+    let checked = crc32c::crc32c_append(placed, &sector[..CHECKSUM_AT]);
+    crc32c::crc32c_append(checked, &sector[SECTOR_HEAD_BYTES..])
 }

@@ -4,9 +4,9 @@ use causeway::{
     clock::Hlc,
     id::Lsn,
     store::{
-        CHUNK_HEAD_BYTES, MARKS_FILE_BYTES, Marks, MarksContent, Position, Progress, SnapshotDecoder, SnapshotEncoder,
-        SnapshotHead,
-        log::{Fitted, Frame, FrameBuilder, Place, SegmentHead, scan_segment},
+        CHUNK_HEAD_BYTES, MARKS_FILE_BYTES, Marks, MarksContent, MarksSlot, Position, Progress, Record, SnapshotDecoder,
+        SnapshotEncoder, SnapshotHead,
+        log::{Fitted, Frame, FrameBuilder, Place, SEGMENT_HEAD_BYTES, SegmentHead, scan_segment},
         scan_marks,
     },
 };
@@ -55,8 +55,9 @@ fn marks_file() -> Vec<u8> {
     let marks = |lease| Some(Marks { lease: Hlc(lease), ..Marks::default() });
     let content = |lease| MarksContent { marks: marks(lease), ..MarksContent::default() };
     let mut file = vec![0; MARKS_FILE_BYTES];
-    for (at, sequence) in [(0, 1), (MARKS_FILE_BYTES / 2, 2)] {
-        let bytes = content(sequence).encode(sequence).expect("small");
+    for (slot, sequence) in [(MarksSlot::First, 1), (MarksSlot::Second, 2)] {
+        let bytes = content(sequence).encode(slot, sequence).expect("small");
+        let at = slot.offset() as usize;
         file[at..at + bytes.len()].copy_from_slice(&bytes);
     }
     file
@@ -85,26 +86,45 @@ fn a_frame_is_valid_in_its_own_place_only() {
 }
 
 #[test]
+fn marks_are_valid_in_their_own_slot_only() {
+    let mut file = marks_file();
+    let (first, second) = file.split_at_mut(MARKS_FILE_BYTES / 2);
+    second.copy_from_slice(first);
+    let scan = scan_marks(&file);
+    assert!(scan.is_damaged());
+    assert_eq!(scan.newest().map(|(slot, sequence, _)| (slot, sequence)), Some((MarksSlot::First, 1)));
+}
+
+#[test]
 fn a_value_that_looks_like_a_frame_is_not_taken_for_one() {
-    // A client writes what a frame of a known place would be, but cannot know the salt; then the frame around it is damaged.
-    let mut forged = FrameBuilder::default();
-    forged.push(&record(1));
-    let start = SegmentHead::default().encode().len();
-    let forged: Vec<u8> = (0..200)
-        .flat_map(|offset| {
-            let mut forged = FrameBuilder::default();
-            forged.push(&record(1));
-            let position = Position { segment: 7, offset: (start + offset) as u64 };
-            forged.finish(Place { salt: 0, position }, Lsn(1), Position::default()).to_vec()
-        })
-        .collect();
-    assert!(scan_segment(7, &segment(&forged)).frames.is_empty());
+    // A client writes what would be a frame at the place where its value will stand; then the frame around it is damaged.
+    let rubble = [0x55; 300];
+    let offset = SEGMENT_HEAD_BYTES + rubble.len() as u64;
+    let forged_with = |salt| {
+        let mut forged = FrameBuilder::default();
+        assert_eq!(forged.push(&record(1)), Fitted::Yes);
+        let position = Position { segment: 7, offset };
+        let frame = forged.finish(Place { salt, position }, Lsn(1), Position::default()).to_vec();
+        scan_segment(7, &segment(&[&rubble[..], &frame].concat())).frames.len()
+    };
+    assert_eq!(forged_with(PLACE.salt), 1, "the salt is all that it lacks");
+    assert_eq!(forged_with(0), 0);
 }
 
 proptest! {
     #[test]
     fn arbitrary_bytes_are_no_frame(bytes in vec(any::<u8>(), 0..400)) {
         prop_assert!(Frame::decode(PLACE, &bytes).is_err());
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_read_as_a_record_or_refused(bytes in vec(any::<u8>(), 0..400)) {
+        let read: Result<(Record, &[u8]), _> = postcard::take_from_bytes(&bytes);
+        if let Ok((record, rest)) = read {
+            let again = postcard::to_stdvec(&record).expect("what was read can be written");
+            prop_assert_eq!(postcard::from_bytes::<Record>(&again), Ok(record));
+            prop_assert!(rest.len() < bytes.len());
+        }
     }
 
     #[test]

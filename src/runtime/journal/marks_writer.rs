@@ -110,7 +110,7 @@ impl<F: DiskFile> MarksWriter<F> {
     /// Makes the content durable. After a failure the same slot is written again: the other holds what was durable last.
     async fn write(&mut self) -> io::Result<()> {
         self.sequence += 1;
-        let bytes = self.content.encode(self.sequence).map_err(io::Error::other)?;
+        let bytes = self.content.encode(self.slot, self.sequence).map_err(io::Error::other)?;
         self.file.write_at(self.slot.offset(), &bytes).await?;
         self.file.sync().await?;
         self.slot = self.slot.other();
