@@ -132,6 +132,9 @@ impl Node {
 
     /// Logs a run of a peer's records. One that does not connect with what is here is refused: false.
     pub(super) fn log_run(&mut self, mut run: Received) -> bool {
+        if self.takes_over() {
+            return false;
+        }
         let known = self.journal.received.get(run.actor).max(self.applied.get(run.actor));
         if run.start > known && !planted(Mutant::GapAccepted) {
             return false;
@@ -256,7 +259,7 @@ impl Node {
 
     fn apply_run(&mut self, run: Received) {
         let applied = self.applied.get(run.actor);
-        if run.start > applied && !planted(Mutant::GapAccepted) {
+        if self.takes_over() || (run.start > applied && !planted(Mutant::GapAccepted)) {
             self.journal.received = without(&self.journal.received, run.actor);
             return;
         }

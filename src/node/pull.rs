@@ -129,6 +129,9 @@ impl Node {
             }
             self.log_run(Received { actor, start, writes, upto, from, acknowledge: false });
         }
+        if self.takes_over() {
+            return;
+        }
         if answer.cut {
             self.begin_transfer(from, Purpose::CatchUp);
         } else if answer.more {

@@ -103,7 +103,7 @@ impl Node {
             return self.acknowledge(from);
         }
         let run = Received { actor, start: push.start, writes: push.writes, upto: push.promise, from, acknowledge: true };
-        if !self.log_run(run) {
+        if !self.log_run(run) && !self.takes_over() {
             self.acknowledge(from);
             self.pull_from(from, Hlc::ZERO);
         }

@@ -4,6 +4,9 @@
 //! the end is the vector of the first part: every later part has at least that much. The rest follows by pulls from there.
 //! A part is installed with authority: see [`Table::install`](crate::store::Table::install).
 //!
+//! While slots are taken over, no runs of records are applied: one that was asked for before could bring back a version whose
+//! successor, a tombstone, the source has collected, and the vector that is then raised would skip the tombstone for ever.
+//!
 //! What was installed is not in this node's log, so it counts as applied only once a snapshot of it is on this node's own disk.
 
 use super::{Event, Node};
@@ -149,6 +152,11 @@ impl Node {
                 self.observe(|| Event::Promised { actor, upto: hlc });
             }
         }
+    }
+
+    /// Whether all slots are being taken over: runs of records wait until that is done, and are asked for again.
+    pub(super) fn takes_over(&self) -> bool {
+        self.transfer.as_ref().is_some_and(|transfer| transfer.purpose == Purpose::CatchUp)
     }
 
     pub(super) fn has_installed(&self) -> bool {
