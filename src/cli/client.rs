@@ -49,6 +49,7 @@ pub struct Put {
     /// Which key
     key: String,
     /// Its value: JSON, or else text
+    #[arg(allow_negative_numbers = true)]
     value: String,
     /// How to read the value
     #[arg(long, value_enum, default_value_t = ValueForm::Auto)]

@@ -13,10 +13,13 @@ const KEEPALIVE_IDLE: Duration = Duration::from_secs(5);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(1);
 const KEEPALIVE_RETRIES: u32 = 3;
 
+/// How long a name look-up may take: it asks elsewhere, and says nothing about the peer.
+const RESOLVE_WAIT: Duration = Duration::from_secs(5);
+
 /// Connects to the first of the addresses behind `HOST:PORT` that answers. The name is resolved anew each time: hosts move.
 pub(super) async fn connect(address: &str, link_timeout: Duration) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for resolved in timeout(link_timeout, lookup_host(address)).await?? {
+    for resolved in timeout(RESOLVE_WAIT, lookup_host(address)).await?? {
         match timeout(link_timeout, TcpStream::connect(resolved)).await.map_err(io::Error::from).flatten() {
             Ok(stream) => return prepare(&stream, link_timeout).map(|()| stream),
             Err(error) => last = error,
