@@ -3,11 +3,7 @@
 //! A fresh thread, since the keys of the standard library's hash maps and the planted bug are kept per thread: what ran before in
 //! this process cannot leak into the run.
 
-#![expect(
-    clippy::disallowed_methods,
-    clippy::disallowed_macros,
-    reason = "here is where a simulation begins: its thread, its last words"
-)]
+#![expect(clippy::disallowed_methods, reason = "here is where a simulation begins: on a thread of its own")]
 
 use std::{future::Future, panic::resume_unwind, thread};
 

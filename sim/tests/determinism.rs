@@ -1,12 +1,6 @@
 //! The same seed gives the same run, byte for byte: on fresh threads of one process, and in two processes. And the comparison can
 //! fail: what would break determinism does show.
 
-#![expect(
-    clippy::disallowed_types,
-    clippy::disallowed_macros,
-    reason = "a hash map is tried, and a trace is printed for another process"
-)]
-
 use std::{
     process::Command,
     sync::{Arc, Mutex},
