@@ -75,6 +75,7 @@ impl Fake {
 
     /// The same, counting in metrics that others count in too.
     pub fn counting(reply: Reply, metrics: Arc<HttpMetrics>) -> Self {
+        crate::logs::listen();
         let founding = Founding { view: addresses(), shard_count: SHARDS };
         let config = Arc::new(Config::found(&founding).expect("a legal founding"));
         let (handle, calls) = Handle::new(config, 16);
