@@ -1,6 +1,6 @@
 //! HTTP: the course dialect, health and metrics, the accept loop, and a small client. The only room that names axum.
 //!
-//! A request goes through [`router`] (which path), one handler (`kvs`, `view`, `shard`, `health`, `scrape`: legal or not, and what
+//! A request goes through [`router()`] (which path), one handler (`kvs`, `view`, `shard`, `health`, `scrape`: legal or not, and what
 //! to ask) and the node's [`Handle`](crate::runtime::Handle). The router reads no clock, sets no timer and starts no task: what it needs of time comes in
 //! with [`App::clock`], what bounds a connection in time is in the accept loop. So the same router runs in simulation.
 

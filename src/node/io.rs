@@ -45,7 +45,7 @@ pub enum Input {
     LinkDown(NodeId),
     /// The journal has done something.
     Journal(JournalEvent),
-    /// The time asked for by [`deadline`](crate::node::Node::deadline) has come.
+    /// The time asked for by [`deadline_us`](crate::node::Node::deadline_us) has come.
     Tick,
 }
 

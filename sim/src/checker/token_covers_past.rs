@@ -1,7 +1,7 @@
 //! I1. For a token `T` that stands for everything a session (or a version) has seen, and every write `w` in that past:
 //! `T(actor(w)) >= hlc(w)`. I3. A token's text is at most [`TEXT_CAP`] characters.
 //!
-//! Source: invariants I1 and I3. The past is the checker's own, [`Past`](super::Past): a token is judged, never believed. A token
+//! Source: invariants I1 and I3. The past is the checker's own, [`Past`]: a token is judged, never believed. A token
 //! that forgets can go unpunished for long, since the write that it forgot is usually applied in time; this finds it at once.
 //!
 //! Why no stronger: a write that was sent more than once counts with none of its records, for which of them answered
