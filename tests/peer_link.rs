@@ -101,9 +101,8 @@ impl Caller {
         self.stream.write_all(&frame).await.expect("the other end reads");
     }
 
-    async fn greet(&mut self, hello: &Hello) -> Verdict {
-        self.say(&postcard::to_stdvec(hello).expect("a hello")).await;
-        let answer = within("a verdict", async {
+    async fn hear(&mut self) -> Bytes {
+        within("a frame", async {
             loop {
                 if let Some(frame) = self.decoder.next_frame().expect("a whole frame") {
                     return frame;
@@ -111,8 +110,12 @@ impl Caller {
                 assert_ne!(self.stream.read_buf(self.decoder.buffer()).await.expect("an open connection"), 0);
             }
         })
-        .await;
-        postcard::from_bytes(&answer).expect("a verdict")
+        .await
+    }
+
+    async fn greet(&mut self, hello: &Hello) -> Verdict {
+        self.say(&postcard::to_stdvec(hello).expect("a hello")).await;
+        postcard::from_bytes(&self.hear().await).expect("a verdict")
     }
 
     async fn wait_until_closed(mut self) {
@@ -323,4 +326,33 @@ async fn a_node_that_takes_nothing_holds_its_senders_back() {
     for _ in 0..handed {
         assert_eq!(receive(&b).await, Incoming::Frame { from: NodeId(0), bytes: block.clone() });
     }
+}
+
+/// A stopped process still has a kernel that accepts and acknowledges, until its buffers are full.
+#[tokio::test]
+async fn a_peer_that_takes_nothing_for_too_long_is_let_go() {
+    let mut cluster = Cluster::new(2).await;
+    let listener = cluster.listeners.remove(&NodeId(1)).expect("not started");
+    let a = cluster.start(0, LinkSettings { link_timeout_ms: 300, ..LinkSettings::default() }).await;
+    let (stream, _) = within("a call", listener.accept()).await.expect("a connection");
+    let mut silent = Caller { stream, decoder: FrameDecoder::new(HELLO_BYTES_CAP) };
+    let hello: Hello = postcard::from_bytes(&silent.hear().await).expect("a hello");
+    assert_eq!(hello, Hello { incarnation: hello.incarnation, ..cluster.hello() });
+    silent.say(&postcard::to_stdvec(&Verdict::Ok(Incarnation(2))).expect("a verdict")).await;
+    send(&a, 1, "into the void").await;
+    let block = Bytes::from(vec![7; 1 << 20]);
+    let flood = async {
+        loop {
+            a.send(NodeId(1), block.clone());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let told = within("the break", async {
+        tokio::select! {
+            biased;
+            told = a.receive() => told,
+            () = flood => unreachable!("it floods for ever"),
+        }
+    });
+    assert_eq!(told.await, Incoming::LinkDown(NodeId(1)));
 }

@@ -1,6 +1,6 @@
 //! `causeway cluster`: a whole cluster on this machine, each node a process of its own, until Ctrl-C.
 //!
-//! Each node has a supervisor that starts it, restarts it when it dies, and stops it; what happens to nodes comes here as [`Event`]s
+//! Each node has a supervisor that starts it, restarts it when it dies, and stops it; what happens to nodes comes here as events
 //! and leaves as one line each. A node that dies before all were ready ends the command: its log says why.
 
 mod child;
