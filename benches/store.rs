@@ -67,7 +67,7 @@ fn recover(bencher: Bencher) {
     for _ in 0..RECOVERED_RECORDS / 1_000 {
         bench.append(1_000);
     }
-    drop(bench);
+    bench.stop();
     bencher.counter(ItemsCount::new(RECOVERED_RECORDS)).bench_local(|| {
         let disk = FolderDisk::open(folder.path()).expect("nobody else has it open");
         let (_, recovered) = at_once(journal::open(disk, &options())).expect("its own data");
@@ -124,9 +124,7 @@ impl Bench {
             let command = JournalCommand::Append { lsn: Lsn(self.last), record: record(self.last) };
             self.commands.send(command).expect("it runs");
         }
-        let mut running = std::mem::take(&mut *self.tasks.lock().expect("no panic"));
-        running.retain_mut(|task| task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-        self.tasks.lock().expect("no panic").append(&mut running);
+        self.run();
         let mut durable = 0;
         while let Ok(event) = self.events.try_recv() {
             if let JournalEvent::Durable(lsn) = event {
@@ -135,6 +133,30 @@ impl Bench {
         }
         assert_eq!(durable, self.last, "one poll writes and syncs all that waits");
     }
+}
+
+impl Bench {
+    /// Ends cleanly, which gives the folder back.
+    fn stop(mut self) {
+        (self.commands, _) = mpsc::unbounded_channel();
+        while self.run() == Running::Yes {}
+    }
+
+    /// Lets every task go on to where it waits for something to do.
+    fn run(&mut self) -> Running {
+        let mut running = std::mem::take(&mut *self.tasks.lock().expect("no panic"));
+        running.retain_mut(|task| task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let mut tasks = self.tasks.lock().expect("no panic");
+        tasks.append(&mut running);
+        if tasks.is_empty() { Running::No } else { Running::Yes }
+    }
+}
+
+/// Whether some task has not ended.
+#[derive(PartialEq, Eq)]
+enum Running {
+    Yes,
+    No,
 }
 
 /// A world of which only the disk is real.
