@@ -162,14 +162,15 @@ impl Nemesis {
         }
     }
 
+    /// Ends processes and starts them again. Once all is healed nothing ends any more, and what was stopped is started.
     async fn crash(&self, nodes: &[NodeId], death: Death, down_ms: u64) {
-        for node in nodes {
-            self.cluster.end(*node, death);
-        }
-        self.sleep_ms(down_ms).await;
         if !self.state().is_over {
-            nodes.iter().for_each(|node| self.cluster.start(*node));
+            for node in nodes {
+                self.cluster.end(*node, death);
+            }
+            self.sleep_ms(down_ms).await;
         }
+        nodes.iter().for_each(|node| self.cluster.start(*node));
     }
 
     async fn pause(&self, node: NodeId, for_ms: u64) {
