@@ -24,8 +24,7 @@ async fn forged_and_damaged_tokens_are_refused_everywhere() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let key_file = folder.path().join("keys");
     fs::write(&key_file, format!("1:{}\n", "5a".repeat(16))).expect("a key file");
-    let cluster = Cluster::start(&[("TOKEN_KEY_FILE", &key_file.to_string_lossy())]).await;
-    cluster.until_views_are(&EVERYONE, Duration::from_secs(10)).await;
+    let cluster = Cluster::serving(&[("TOKEN_KEY_FILE", &key_file.to_string_lossy())]).await;
     let token = cluster.put(0, "x", &json!({"value": 1})).await;
     let genuine = token.as_str().expect("a token is text").to_owned();
     let damaged = genuine.replacen(genuine.chars().nth(5).expect("long enough"), "~", 1);
@@ -46,8 +45,7 @@ async fn forged_and_damaged_tokens_are_refused_everywhere() {
 
 #[tokio::test]
 async fn what_is_no_frame_of_a_peer_changes_nothing() {
-    let cluster = Cluster::start(&[]).await;
-    cluster.until_views_are(&EVERYONE, Duration::from_secs(10)).await;
+    let cluster = Cluster::serving(&[]).await;
     cluster.put(0, "x", &json!({"value": 1})).await;
     cluster.until_everyone_has("x", &json!(1), Duration::from_secs(5)).await;
     for node in EVERYONE {

@@ -22,8 +22,7 @@ async fn six_nodes_started_at_once_serve_and_know_each_other_within_3_s() {
 
 #[tokio::test]
 async fn a_node_cut_off_from_all_peers_takes_writes_and_everyone_has_them_after_the_heal() {
-    let cluster = Cluster::start(&[]).await;
-    cluster.until_views_are(&EVERYONE, Duration::from_secs(10)).await;
+    let cluster = Cluster::serving(&[]).await;
     let alone = 3;
     let key = (0..).map(|i| format!("key-{i}")).find(|key| cluster.replicas(key).contains(&alone)).expect("a key of its shard");
     let others = EVERYONE.into_iter().filter(|node| *node != alone);
@@ -38,8 +37,7 @@ async fn a_node_cut_off_from_all_peers_takes_writes_and_everyone_has_them_after_
 
 #[tokio::test]
 async fn a_token_survives_the_death_of_its_node_and_of_the_whole_cluster() {
-    let mut cluster = Cluster::start(&[]).await;
-    cluster.until_views_are(&EVERYONE, Duration::from_secs(10)).await;
+    let mut cluster = Cluster::serving(&[]).await;
     let token = cluster.put(0, "x", &json!({"value": 1})).await;
     cluster.until_everyone_has("x", &json!(1), Duration::from_secs(5)).await;
 

@@ -32,7 +32,7 @@ fn seconds() -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_session_sees_effects_before_causes_and_nothing_acknowledged_is_lost() {
-    let mut cluster = Cluster::start(&[]).await;
+    let mut cluster = Cluster::serving(&[]).await;
     let run = run(&cluster, Tokens::Carried, seconds());
     let (kills, tally) = work(&mut cluster, &run).await;
     let violation = violation(&run);
@@ -51,7 +51,7 @@ async fn no_session_sees_effects_before_causes_and_nothing_acknowledged_is_lost(
 /// Shows that the judge can find something: sessions that throw their tokens away must be caught reading the past.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sessions_without_tokens_are_caught() {
-    let mut cluster = Cluster::start(&[("REPAIR_HOLDOFF_MS", "1000")]).await;
+    let mut cluster = Cluster::serving(&[("REPAIR_HOLDOFF_MS", "1000")]).await;
     let run = run(&cluster, Tokens::Dropped, 20);
     work(&mut cluster, &run).await;
     let violation = violation(&run).expect("stale reads are seen");

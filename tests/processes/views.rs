@@ -13,8 +13,7 @@ const SURVIVORS: [usize; NODES - 1] = [0, 1, 3, 4, 5];
 
 #[tokio::test]
 async fn a_paused_node_keeps_its_place_and_a_dead_one_leaves_and_comes_back() {
-    let mut cluster = Cluster::start(&[]).await;
-    cluster.until_views_are(&EVERYONE, Duration::from_secs(10)).await;
+    let mut cluster = Cluster::serving(&[]).await;
 
     cluster.pause(VICTIM);
     watch_views(&cluster, Duration::from_secs(2)).await;
