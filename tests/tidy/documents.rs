@@ -25,10 +25,11 @@ fn links(line: &str) -> impl Iterator<Item = &str> {
     inside.filter_map(|target| target.split('#').next())
 }
 
-/// Paths in backticks, without a `::test` or `:line` at the end. A pattern (`src/*.rs`) is no path.
+/// Paths and bare names of programs' files in backticks, without a `::test` or `:line` at the end. A pattern (`src/*.rs`) is no path.
 fn paths(line: &str) -> impl Iterator<Item = &str> {
     let quoted = line.split('`').skip(1).step_by(2);
-    let paths = quoted.filter(|text| FOLDERS.iter().any(|folder| text.starts_with(folder)));
+    let is_path = |text: &&str| FOLDERS.iter().any(|folder| text.starts_with(folder)) || text.ends_with(".rs");
+    let paths = quoted.filter(is_path);
     let plain = paths.filter(|text| !text.contains(['*', '<', '{', ' ']));
     plain.filter_map(|text| text.split(':').next())
 }
@@ -49,9 +50,10 @@ fn beside(document: &str, target: &str) -> String {
 
 #[test]
 fn what_leads_nowhere_is_refused() {
-    let exists = |path: &str| ["docs/a.md", "src/lib.rs"].contains(&path);
-    let text = "[a](a.md#b) [c](../c.md) [web](https://x.y/z.md) `src/lib.rs:3` `src/gone.rs` `src/*.rs` `other/x`";
-    let expected = ["docs/b.md:1: c.md is not there", "docs/b.md:1: src/gone.rs is not there"];
+    let exists = |path: &str| ["docs/a.md", "src/lib.rs", "lib.rs"].contains(&path);
+    let text =
+        "[a](a.md#b) [c](../c.md) [web](https://x.y/z.md) `src/lib.rs:3` `src/gone.rs` `src/*.rs` `other/x` `lib.rs` `bare.rs`";
+    let expected = ["c.md", "src/gone.rs", "bare.rs"].map(|path| format!("docs/b.md:1: {path} is not there"));
     assert_eq!(complaints("docs/b.md", text, &exists), expected);
     assert_eq!(complaints("src/a.rs", "let x = 1; // `y`\n/// see `src/gone.rs`", &exists).len(), 1);
 }

@@ -61,9 +61,10 @@ impl Repository {
         &self.files.get(path).unwrap_or_else(|| panic!("{path} is missing")).text
     }
 
-    /// Whether there is such a file or folder.
+    /// Whether there is such a file or folder; of a bare name, whether any file has it.
     pub fn has(&self, path: &str) -> bool {
-        self.root.join(path).exists()
+        let is_named = |file: &String| file.rsplit('/').next() == Some(path);
+        self.root.join(path).exists() || self.files.keys().any(is_named)
     }
 }
 
