@@ -232,6 +232,27 @@ fn a_reset_loses_what_is_on_its_way_and_tells_both_ends() {
 }
 
 #[test]
+#[should_panic(expected = "a storm of frames")]
+fn nodes_that_answer_each_other_without_end_are_stopped() {
+    on_link(
+        1,
+        |link| link.latency_us = 0..=1,
+        |_, a, b| async move {
+            for (from, to) in [(a.clone(), B), (b, A)] {
+                from.clone().spawn(async move {
+                    loop {
+                        from.receive().await;
+                        (0..2).for_each(|number| assert_eq!(send(&from, to, number), Sent::Handed));
+                    }
+                });
+            }
+            send(&a, B, 0);
+            a.sleep_until(10_000_000).await;
+        },
+    );
+}
+
+#[test]
 fn a_new_process_hears_nothing_that_was_sent_to_the_one_before() {
     on_link(
         1,

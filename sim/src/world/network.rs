@@ -23,6 +23,9 @@ use super::{
 };
 use crate::trace::{Entry, Trace};
 
+/// How many frames all nodes together may send within a simulated second. No load of a simulation comes near it.
+const STORM_FRAMES: u64 = 300_000;
+
 /// Something on its way.
 pub(super) struct Parcel {
     from: usize,
@@ -95,11 +98,37 @@ pub(super) struct Network {
     random: ChaCha8Rng,
     next_number: u64,
     stats: NetworkStats,
+    second: Second,
+}
+
+/// The current second, for telling a storm of frames.
+#[derive(Default)]
+struct Second {
+    number: u64,
+    frames: u64,
+}
+
+impl Second {
+    fn count(&mut self, now_us: u64) -> u64 {
+        let number = now_us / 1_000_000;
+        if number != self.number {
+            *self = Self { number, frames: 0 };
+        }
+        self.frames += 1;
+        self.frames
+    }
 }
 
 impl Network {
     pub fn new(nodes: usize, random: ChaCha8Rng) -> Self {
-        let mut network = Self { inboxes: vec![], lanes: vec![], random, next_number: 0, stats: NetworkStats::default() };
+        let mut network = Self {
+            inboxes: vec![],
+            lanes: vec![],
+            random,
+            next_number: 0,
+            stats: NetworkStats::default(),
+            second: Second::default(),
+        };
         network.inboxes.resize_with(nodes, Inbox::default);
         network.lanes.resize_with(nodes * nodes, Lane::default);
         network
@@ -163,8 +192,14 @@ impl Network {
         }
     }
 
+    /// Takes a frame.
+    ///
+    /// # Panics
+    /// In a storm: nodes that answer each other without end would keep a run from ever ending.
     pub fn send(&mut self, from: usize, to: usize, frame: Bytes, around: &mut Surroundings<'_>) -> Sent {
         self.stats.sent += 1;
+        let storm = self.second.count(around.agenda.now_us()) > STORM_FRAMES;
+        assert!(!storm, "a storm of frames: the last of {STORM_FRAMES} within a second is n{from} > n{to}");
         let link = self.link(from, to).clone();
         let fate = if link.flow == Flow::Cut {
             if self.lane(from, to).cut == Cut::Known {
