@@ -84,7 +84,7 @@ fn the_same_seed_gives_the_same_trace_on_fresh_threads() {
     for what in ["loses power", "is paused", "> c", "push", "forward", "stable"] {
         assert!(first.contains(what), "the scenario shows no '{what}'");
     }
-    assert!(first.lines().count() > 5_000, "{} lines", first.lines().count());
+    assert!(first.lines().count() > 1_000, "{} lines", first.lines().count());
     assert_same(&first, &run(7, |_| {}));
     assert_ne!(first, run(8, |_| {}), "another seed is another run");
 }
