@@ -81,7 +81,7 @@ pub enum Message {
     FoundingReply {
         /// Whether this node's disk was empty when its process started.
         born_empty: bool,
-        /// Whether it has records of the asker's actor.
+        /// Whether it has records of the asker's actor, or has heard an earlier process of the asker take writes.
         heard: bool,
         /// Up to where the asker's actor has promised.
         promised: Hlc,

@@ -38,7 +38,7 @@ impl fmt::Display for Message {
             Self::FoundingQuery => write!(f, "founding-query"),
             Self::FoundingReply { born_empty, heard, promised } => {
                 let born = if *born_empty { "born empty" } else { "born with data" };
-                let heard = if *heard { "has records of you" } else { "has no record of you" };
+                let heard = if *heard { "has heard of you" } else { "has never heard of you" };
                 write!(f, "founding-reply: {born}, {heard}, promised {promised}")
             }
         }

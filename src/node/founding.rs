@@ -216,7 +216,8 @@ impl Node {
     pub(super) fn answer_founding_query(&mut self, from: NodeId) {
         let Some(actor) = self.actor_of(from) else { return };
         let shares_shard = self.links.contains_key(&from);
-        let heard = shares_shard && (self.tail.last(actor) > Hlc::ZERO || self.table.has_version_of(actor));
+        let has_records = shares_shard && (self.tail.last(actor) > Hlc::ZERO || self.table.has_version_of(actor));
+        let heard = has_records || self.view.get(from).is_some_and(|peer| peer.wrote);
         let promised = self.applied.get(actor);
         let born_empty = self.standing.born_empty;
         self.send(from, Message::FoundingReply { born_empty, heard, promised });

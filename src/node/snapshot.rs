@@ -39,7 +39,10 @@ impl Node {
             self.snapshot.again = true;
             return;
         }
-        let head = SnapshotHead { applied: self.applied.clone(), operations: self.operations.all() };
+        // What was taken over is in no log: it must count from the head on, or a restart would believe its log to reach back so far.
+        let mut applied = self.applied.clone();
+        applied.join(&self.taken_over());
+        let head = SnapshotHead { applied, operations: self.operations.all() };
         self.snapshot.under_way = Some(UnderWay {
             from: self.journal.last,
             next: Slot(0),

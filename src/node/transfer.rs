@@ -12,7 +12,7 @@
 use super::{Event, Node};
 use crate::{
     clock::VersionVector,
-    id::{NodeId, Slot},
+    id::{ActorId, NodeId, Slot},
     message::{Message, SnapshotPart},
     placement::SLOTS,
 };
@@ -142,10 +142,21 @@ impl Node {
         self.pull_from(transfer.peer, crate::clock::Hlc::ZERO);
     }
 
+    /// How far slots that are wholly taken over, and not yet durable here, raise this replica.
+    pub(super) fn taken_over(&self) -> VersionVector {
+        let whole = self.transfer.as_ref().filter(|transfer| transfer.installed && transfer.purpose == Purpose::CatchUp);
+        let base = whole.and_then(|transfer| transfer.base.as_ref()).into_iter().flat_map(VersionVector::iter);
+        base.filter(|(actor, _)| !self.speaks_for(*actor)).collect()
+    }
+
+    /// Whether nobody can tell this node more of an actor than it knows itself.
+    fn speaks_for(&self, actor: ActorId) -> bool {
+        actor == self.actor && self.standing.promises()
+    }
+
     fn raise_to(&mut self, base: &VersionVector) {
         for (actor, hlc) in base.iter() {
-            let own = actor == self.actor && self.standing.promises();
-            if !own && hlc > self.applied.get(actor) {
+            if !self.speaks_for(actor) && hlc > self.applied.get(actor) {
                 self.tail.cut(actor, hlc);
                 self.applied.raise(actor, hlc);
                 self.digest.raise(actor, hlc);

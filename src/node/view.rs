@@ -27,6 +27,8 @@ const PAST_INCARNATIONS: usize = 8;
 #[derive(Debug, Default)]
 pub(super) struct Peer {
     pub heartbeat: Heartbeat,
+    /// Whether any process of it was ever heard to take writes.
+    pub wrote: bool,
     incarnation: Option<Incarnation>,
     past: Vec<Incarnation>,
     /// Judged by what comes straight from it, not by what others pass on: peers of the shard, and all in a small cluster.
@@ -152,6 +154,7 @@ impl View {
             return Vec::new();
         };
         peer.heartbeat = heartbeat;
+        peer.wrote |= heartbeat.takes_writes;
         let mut changes = peer.sign_of_life(node, now_us);
         if !peer.close && std::mem::take(&mut peer.suspected) {
             changes.push(Change::Trusted(node));
