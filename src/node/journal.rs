@@ -141,6 +141,8 @@ impl Node {
         }
         if !planted(Mutant::ReapplyBelowVector) {
             run.writes.retain(|write| write.dot.hlc > known);
+            // What was left out is on its way to the disk: should it find no room there, this run no longer connects.
+            run.start = run.start.max(known);
         }
         self.clock.observe(run.upto);
         self.journal.received.raise(run.actor, run.upto);
