@@ -290,7 +290,7 @@ impl Cluster {
     fn app(&self, env: SimEnv, handle: Handle) -> App {
         App {
             handle,
-            tokens: Arc::new(TokenKeys::default()),
+            tokens: Arc::new(TokenKeys::default().of_cluster(self.config.cluster())),
             limits: Limits::default(),
             metrics: Arc::new(HttpMetrics::default()),
             clock: Arc::new(move || env.now().monotonic_us),

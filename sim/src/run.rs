@@ -123,7 +123,8 @@ struct Run {
 
 async fn simulate(plan: Plan, streams: Streams, keep: Keep) -> Report {
     let cluster = Cluster::found(plan.cluster(keep), streams).expect("a plan's cluster can be founded");
-    let judge = Judge::new(cluster.config(), plan.load.sessions.into(), TokenKeys::default());
+    let judge =
+        Judge::new(cluster.config(), plan.load.sessions.into(), TokenKeys::default().of_cluster(cluster.config().cluster()));
     let referee = Referee::new(judge);
     cluster.world().observe_with(Arc::new(std::sync::Mutex::new(Ear(referee.clone()))));
     let nemesis = Nemesis::new(cluster.clone(), referee.clone());

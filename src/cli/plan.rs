@@ -122,6 +122,7 @@ impl Plan {
         let address = settings.socket_address.clone().ok_or(PlanError::NoSocketAddress)?;
         checked("SOCKET_ADDRESS", &address)?;
         let config = Arc::new(found(settings)?);
+        let tokens = tokens(settings)?.of_cluster(config.cluster());
         let me = config.by_address(&address).cloned().ok_or_else(|| PlanError::NotInView(address.clone()))?;
         let client_listen = client_listen(settings, &address)?;
         let peer_listen = match &settings.peer_address {
@@ -137,7 +138,7 @@ impl Plan {
             peers,
             data_dir,
             node: node_settings(settings),
-            tokens: tokens(settings)?,
+            tokens,
             token_key_is_public: settings.token_key_file.is_none(),
             limits: Limits { max_value_bytes: settings.max_value_bytes, slow_request_ms: settings.slow_request_ms },
             accept: accept(settings),

@@ -1,8 +1,11 @@
 //! The token's wire form: what clients carry as opaque text.
 //!
 //! version, key id, epoch, floor, n, n times (actor, hlc - floor), all as LEB128 varints, then 8 bytes of SipHash-2-4 under the
-//! cluster's key (Aumasson and Bernstein, INDOCRYPT 2012); base64url without padding. Entries are sorted by actor and actors are
-//! written as differences. At most [`WIRE_BYTES_CAP`] bytes before base64, whatever the number of keys and shards.
+//! cluster's key, over the cluster's id and all before (Aumasson and Bernstein, INDOCRYPT 2012); base64url without padding.
+//! Entries are sorted by actor and actors are written as differences. At most [`WIRE_BYTES_CAP`] bytes before base64, whatever the
+//! number of keys and shards.
+
+use std::hash::Hasher;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use siphasher::sip::SipHasher24;
@@ -55,6 +58,7 @@ impl std::fmt::Debug for TokenKey {
 /// The keys of a cluster: one that seals, any number that are accepted.
 #[derive(Debug, Clone)]
 pub struct TokenKeys {
+    cluster: u64,
     sealing: TokenKey,
     accepted: Vec<TokenKey>,
 }
@@ -71,7 +75,12 @@ impl TokenKeys {
     pub fn new(sealing: TokenKey, others: Vec<TokenKey>) -> Self {
         let mut accepted = vec![sealing.clone()];
         accepted.extend(others);
-        Self { sealing, accepted }
+        Self { cluster: 0, sealing, accepted }
+    }
+
+    /// The same keys for one cluster: a token of another is refused, although both may use the public key.
+    pub fn of_cluster(self, cluster: u64) -> Self {
+        Self { cluster, ..self }
     }
 
     /// The text that a client carries. A token over [`ENTRY_CAP`] entries or over the byte cap is folded until it fits.
@@ -84,7 +93,7 @@ impl TokenKeys {
             folded.fold_to(cap);
             bytes = self.encode(&folded);
         }
-        bytes.extend(mac(&self.sealing, &bytes));
+        bytes.extend(self.mac(&self.sealing, &bytes));
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
@@ -104,10 +113,17 @@ impl TokenKeys {
             return Err(TokenError::UnknownVersion);
         }
         let key = self.accepted.iter().find(|key| key.id == *key_id).ok_or(TokenError::BadMac)?;
-        if !bool::from(mac(key, body).ct_eq(tag)) && !planted(Mutant::MacNotChecked) {
+        if !bool::from(self.mac(key, body).ct_eq(tag)) && !planted(Mutant::MacNotChecked) {
             return Err(TokenError::BadMac);
         }
         decode_fields(fields).ok_or(TokenError::Malformed)
+    }
+
+    fn mac(&self, key: &TokenKey, body: &[u8]) -> [u8; MAC_BYTES] {
+        let mut hasher = SipHasher24::new_with_key(&key.secret);
+        hasher.write(&self.cluster.to_le_bytes());
+        hasher.write(body);
+        hasher.finish().to_le_bytes()
     }
 
     fn encode(&self, token: &Token) -> Vec<u8> {
@@ -124,10 +140,6 @@ impl TokenKeys {
         }
         bytes
     }
-}
-
-fn mac(key: &TokenKey, body: &[u8]) -> [u8; MAC_BYTES] {
-    SipHasher24::new_with_key(&key.secret).hash(body).to_le_bytes()
 }
 
 fn decode_fields(mut bytes: &[u8]) -> Option<Token> {

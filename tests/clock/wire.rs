@@ -100,11 +100,18 @@ proptest! {
     }
 }
 
-/// A body under the fixed public key's MAC, as anyone who reads this program can make it.
+/// A body under the fixed public key's MAC of cluster 0, as anyone who reads this program can make it.
 fn forged(body: &[u8]) -> String {
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-    let mac = siphasher::sip::SipHasher24::new_with_key(b"causeway-public!").hash(body).to_le_bytes();
+    let mac = siphasher::sip::SipHasher24::new_with_key(b"causeway-public!").hash(&[&[0; 8], body].concat()).to_le_bytes();
     URL_SAFE_NO_PAD.encode([body, &mac].concat())
+}
+
+#[test]
+fn a_token_of_another_cluster_is_refused_under_the_same_key() {
+    let (ours, theirs) = (TokenKeys::default().of_cluster(1), TokenKeys::default().of_cluster(2));
+    let text = theirs.seal(&Token::default());
+    assert_eq!((theirs.open(&text), ours.open(&text)), (Ok(Token::default()), Err(TokenError::BadMac)));
 }
 
 #[test]

@@ -63,7 +63,11 @@ fn run(cluster: &Cluster, tokens: Tokens, seconds: u64) -> Arc<Run> {
     Arc::new(Run {
         tokens,
         addresses: cluster.addresses().to_vec(),
-        judge: Mutex::new(Judge::new(cluster.config(), SESSIONS.into(), TokenKeys::default())),
+        judge: Mutex::new(Judge::new(
+            cluster.config(),
+            SESSIONS.into(),
+            TokenKeys::default().of_cluster(cluster.config().cluster()),
+        )),
         keys: Mutex::default(),
         violation: Mutex::default(),
         began,
