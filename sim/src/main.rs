@@ -54,18 +54,14 @@ enum Command {
         mutant: Option<Mutant>,
     },
     /// Plants each bug in turn and prints who catches it, and how soon.
-    Mutants {
-        /// How many seeds run at the same time.
-        #[arg(long, default_value_t = 2)]
-        jobs: usize,
-    },
+    Mutants,
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run { seed, trace, mutant } => run(seed, mutant, if trace { Keep::All } else { Keep::Last(LAST_LINES) }),
         Command::Sweep { seeds, jobs, mutant } => run_sweep(&SweepPlan { seeds, jobs, mutant }),
-        Command::Mutants { jobs } => run_mutants(jobs),
+        Command::Mutants => run_mutants(),
     }
 }
 
@@ -95,11 +91,11 @@ fn run_sweep(plan: &SweepPlan) -> ExitCode {
     ExitCode::from(again.verdict.exit_code())
 }
 
-fn run_mutants(jobs: usize) -> ExitCode {
+fn run_mutants() -> ExitCode {
     println!("{:<26} {:<34} {:>5} {:>10}  property", "mutant", "caught by", "seeds", "operations");
     let mut all_caught = true;
     for mutant in Mutant::ALL {
-        let row = hunt(mutant, jobs);
+        let row = hunt(mutant);
         all_caught &= row.is_caught_as_named();
         let remark = if row.is_caught_as_named() { "" } else { "  <- not as named" };
         println!("{row}{remark}");

@@ -50,10 +50,19 @@ impl Node {
         let reported = |actor| self.stability.reports.get(&actor).map(|(hlc, _)| *hlc).unwrap_or_default();
         let least = actors.map(reported).min().unwrap_or_default();
         self.raise_stable(least);
-        for (key, order) in self.table.stabilise(self.stability.stable, SETTLE_AT_ONCE) {
+        let settled = self.stability.stable.min(self.least_applied());
+        for (key, order) in self.table.stabilise(settled, SETTLE_AT_ONCE) {
             self.counters.tombstones_collected += 1;
             self.observe(|| Event::Collected { key, order });
         }
+    }
+
+    /// Up to where this replica itself lacks nothing. Below the stable time only after a lost disk: there a tombstone must stay until
+    /// all that is older has come again.
+    fn least_applied(&self) -> Hlc {
+        let actors = self.plan.config.replicas(self.shard).map(|member| member.actor);
+        let others = actors.filter(|actor| *actor != self.actor || !self.standing.promises());
+        others.map(|actor| self.applied.get(actor)).min().unwrap_or(Hlc(u64::MAX))
     }
 
     fn raise_stable(&mut self, hlc: Hlc) {

@@ -1,17 +1,18 @@
-//! I21. A replica drops a tombstone only when it is the winner there, and when every replica of the shard has applied every
-//! record of the key that is older, or has something newer.
+//! I21. A replica drops a tombstone only when it is the winner there, and when no older record of the key can arrive anywhere: every
+//! replica of the shard has applied each of them, has promised that it needs none of their actor up to there, or holds something
+//! newer than the tombstone.
 //!
 //! Source: invariant I21; deletes that came back after a repair in other stores, because a clock said that it was time.
 //!
-//! Why no stronger: a replica that lost its disk is left out. It serves nothing until it has caught up with the others, and
-//! what they collected cannot come from them.
+//! Why no stronger: another replica that lost its disk is left out. What it gets again comes from those who collected, and it keeps
+//! its own tombstones until it has caught up.
 
 use causeway::{
     id::NodeId,
     store::{Key, Order},
 };
 
-use super::{Property, Replicas, Violation};
+use super::{Property, Replica, Replicas, Violation};
 
 /// Judges a tombstone when a replica drops it, before that is noted.
 pub fn check(replicas: &Replicas, node: NodeId, key: &Key, order: Order) -> Result<(), Violation> {
@@ -20,10 +21,13 @@ pub fn check(replicas: &Replicas, node: NodeId, key: &Key, order: Order) -> Resu
         return violated(format!("{node} drops the tombstone {order} of {key}, which is not its winner"));
     }
     for (dot, _) in replicas.records_of(key).filter(|(dot, _)| replicas.place(*dot) <= order) {
-        let lacking = replicas.of_actor(dot.actor).find(|(member, replica)| {
-            !replica.is_behind() && !replicas.has(*member, dot) && !replicas.is_superseded(*member, dot)
-        });
-        if let Some((member, _)) = lacking {
+        let may_come = |(member, replica): &(NodeId, &Replica)| {
+            (*member == node || !replica.is_behind())
+                && !replicas.has(*member, dot)
+                && !replica.promised.contains(dot)
+                && replicas.last_winner(*member, key) <= Some(order)
+        };
+        if let Some((member, _)) = replicas.of_actor(dot.actor).find(may_come) {
             return violated(format!("{node} drops the tombstone {order} of {key}, and {member} has not applied {dot}"));
         }
     }
@@ -40,14 +44,31 @@ mod tests {
         let mut run = Litmus::new();
         let old = run.put(0, "x", 0, 10);
         let gone = run.delete(1, "x", 1, 20);
-        run.replicate(gone, 0).unwrap();
-        run.replicate(gone, 2).unwrap();
-        run.replicate(old, 1).unwrap();
-        assert_eq!(blame(run.collect(0, "x", 1, 20)), None, "replica 2 has the tombstone, which is newer than what it lacks");
-        let newer = run.delete(0, "x", 0, 30);
-        assert_eq!(blame(run.collect(0, "x", 0, 30)), Some(Property::NothingReturnsFromTheDead));
-        run.replicate(newer, 1).unwrap();
+        for (op, node) in [(gone, 0), (gone, 2), (old, 1)] {
+            run.replicate(op, node).unwrap();
+        }
+        assert_eq!(blame(run.collect(0, "x", 1, 20)), Some(Property::NothingReturnsFromTheDead), "replica 2 may yet get the put");
+        run.replicate(old, 2).unwrap();
+        assert_eq!(blame(run.collect(0, "x", 1, 20)), None);
+        run.delete(0, "x", 0, 30);
         assert_eq!(blame(run.collect(2, "x", 0, 30)), Some(Property::NothingReturnsFromTheDead), "it is not the winner there");
+    }
+
+    #[test]
+    fn who_lost_its_disk_keeps_tombstones_until_it_has_caught_up() {
+        let mut run = Litmus::new();
+        let old = run.put(0, "x", 0, 10);
+        let gone = run.delete(1, "x", 1, 20);
+        for (op, node) in [(old, 1), (gone, 0), (old, 2), (gone, 2)] {
+            run.replicate(op, node).unwrap();
+        }
+        run.promise(2, 0, 10).unwrap();
+        run.judge.may_lose(NodeId(2));
+        run.recover(2, 1, 0).unwrap();
+        run.replicate(gone, 2).unwrap();
+        assert_eq!(blame(run.collect(2, "x", 1, 20)), Some(Property::NothingReturnsFromTheDead));
+        run.replicate(old, 2).unwrap();
+        assert_eq!(blame(run.collect(2, "x", 1, 20)), None);
     }
 
     #[test]
