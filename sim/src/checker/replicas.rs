@@ -253,6 +253,7 @@ impl Replicas {
         if replica.may_lose {
             replica.owes.join(&std::mem::take(&mut replica.promised));
             replica.winners.clear();
+            replica.answered = Hlc::ZERO;
         }
         replica.may_lose = false;
         replica.recovered = applied.clone();
