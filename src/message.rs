@@ -13,7 +13,7 @@ use crate::{
     clock::{Hlc, VersionVector},
     id::{ActorId, Epoch, Incarnation, NodeId, Slot},
     request::{Reply, Request},
-    store::{Key, Remembered, Version, Write},
+    store::{Horizon, Key, Remembered, Version, Write},
 };
 
 /// A message with what its receiver's gate must know first.
@@ -164,6 +164,8 @@ pub struct SnapshotPart {
     pub until: u16,
     /// What the sender had applied when it took this part.
     pub vector: VersionVector,
+    /// What the sender may have forgotten.
+    pub horizon: Horizon,
     /// Every key of the slots with its versions.
     pub entries: Vec<(Key, Vec<Version>)>,
     /// The operations that the sender remembers; with the last part only.
@@ -177,10 +179,30 @@ pub struct Gossip {
     pub wall_ms: u64,
     /// The latest heartbeat known of each node.
     pub heartbeats: Vec<(NodeId, Heartbeat)>,
-    /// Up to where each actor reports everything applied, at which epoch.
-    pub reports: Vec<(ActorId, Hlc, Epoch)>,
+    /// The latest report of each actor.
+    pub reports: Vec<(ActorId, Report)>,
     /// The sender's stable time.
     pub stable: Hlc,
+}
+
+/// How far a replica has applied what there is. Each part only rises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// Every record of every actor of the shard up to here is applied, durably.
+    pub least: Hlc,
+    /// The reporting actor's last own record at that time.
+    pub wrote: Hlc,
+    /// In which epoch.
+    pub epoch: Epoch,
+}
+
+impl Report {
+    /// Takes over what is newer in another report of the same actor.
+    pub fn join(&mut self, other: Self) {
+        self.least = self.least.max(other.least);
+        self.wrote = self.wrote.max(other.wrote);
+        self.epoch = self.epoch.max(other.epoch);
+    }
 }
 
 /// A sign of life, spread by gossip.

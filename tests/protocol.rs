@@ -218,6 +218,26 @@ fn a_retry_is_one_write_and_another_request_under_its_name_is_refused() {
 }
 
 #[test]
+fn a_retry_is_recognised_after_the_memory_of_operations_was_too_small_for_it() {
+    let settings = Settings { operation_limit: 1, ..Settings::default() };
+    let mut bench = Bench::new(3, 1, &settings);
+    bench.cut(2);
+    let first = bench.key(0, "k", &Token::default(), put("1", 1, Some(OperationId(7)))).expect("written");
+    for i in 0..5 {
+        bench.key(0, "other", &first.token, put("1", 1, Some(OperationId(100 + i)))).expect("written");
+        bench.run_ms(50);
+    }
+    let again = bench.key(0, "k", &Token::default(), put("1", 1, Some(OperationId(7)))).expect("recognised");
+    assert_eq!(again.outcome, Outcome::Created, "nothing is stable while a replica is cut off, so nothing is forgotten for good");
+    assert_eq!(bench.nodes[0].status().counters.retries_recognised, 1);
+    bench.cut.clear();
+    bench.run_ms(3_000);
+    for node in &bench.nodes {
+        assert_eq!(node.status().unstable_versions, 0, "all names are forgotten in the end");
+    }
+}
+
+#[test]
 fn a_write_concern_above_what_can_be_reached_leaves_the_outcome_unknown() {
     let mut bench = Bench::new(3, 1, &Settings::default());
     assert!(bench.key(0, "k", &Token::default(), put("1", 3, None)).is_ok());

@@ -26,7 +26,7 @@ impl fmt::Display for Message {
             }
             Self::PullAnswer(answer) => write!(f, "{answer}"),
             Self::SnapshotRequest { from, until } => write!(f, "snapshot-request {from} to {until}"),
-            Self::SnapshotPart(SnapshotPart { from, until, vector, entries, operations }) => {
+            Self::SnapshotPart(SnapshotPart { from, until, vector, horizon: _, entries, operations }) => {
                 let (keys, operations) = (entries.len(), operations.len());
                 write!(f, "snapshot-part {from} to {until} at [{vector}]: {keys} keys, {operations} operations")
             }
@@ -61,7 +61,7 @@ impl fmt::Display for PullAnswer {
 impl fmt::Display for Gossip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "gossip stable {}, applied everywhere as reported:", self.stable)?;
-        self.reports.iter().try_for_each(|(actor, upto, _)| write!(f, " {actor} {upto}"))
+        self.reports.iter().try_for_each(|(actor, report)| write!(f, " {actor} {}", report.least))
     }
 }
 

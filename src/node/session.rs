@@ -17,7 +17,7 @@ use crate::{
     id::{ActorId, RequestId},
     mutant::{Mutant, planted},
     placement::slot_of,
-    store::{Operation, OperationId, Value, Write},
+    store::{Operation, OperationId, Remembered, Value, Write},
 };
 
 /// A write accepted here, with what its answer needs.
@@ -157,7 +157,7 @@ impl Node {
         }
         let fingerprint = fingerprint(&request, &command);
         if let Some(id) = command.operation
-            && let Some(known) = self.operations.get(id).cloned()
+            && let Some(known) = self.known_operation(&request.key, id)
             && !planted(Mutant::RetryAppliedTwice)
         {
             return self.repeat(origin, &request, &command, fingerprint, known);
@@ -173,6 +173,7 @@ impl Node {
         if planted(Mutant::TokenKeepsOnlyTheDot) {
             past = Token::default();
         }
+        let apart_from = self.table.horizon().no_twins;
         let hlc = self.clock.tick(self.now.wall_ms, request.token.max_hlc());
         let write = Arc::new(Write {
             dot: Dot { actor: self.actor, hlc },
@@ -180,7 +181,7 @@ impl Node {
             key: request.key,
             value: command.value,
             past,
-            operation: command.operation.map(|id| Operation { id, fingerprint, existed }),
+            operation: command.operation.map(|id| Operation { id, fingerprint, existed, apart_from }),
         });
         let write_concern = command.write_concern;
         self.log_own(OwnWrite { write, origin, token: request.token, outcome, write_concern });
@@ -198,15 +199,14 @@ impl Node {
         }
     }
 
+    /// What is known of an operation, by memory, or by the key's versions when the memory had no room for it.
+    fn known_operation(&self, key: &str, id: OperationId) -> Option<Remembered> {
+        let remembered = self.operations.get(id).cloned();
+        remembered.or_else(|| self.table.operation(key, id, self.plan.config.epoch()))
+    }
+
     /// Answers the retry of an operation that was applied before.
-    fn repeat(
-        &mut self,
-        origin: Origin,
-        request: &KeyRequest,
-        command: &WriteCommand,
-        fingerprint: u64,
-        known: crate::store::Remembered,
-    ) {
+    fn repeat(&mut self, origin: Origin, request: &KeyRequest, command: &WriteCommand, fingerprint: u64, known: Remembered) {
         if known.operation.fingerprint != fingerprint {
             return self.answer(origin, Err(Refusal::OperationReused));
         }

@@ -21,6 +21,13 @@ pub(super) struct Progress {
     again: bool,
 }
 
+impl Progress {
+    /// Whether one is being written.
+    pub fn is_under_way(&self) -> bool {
+        self.under_way.is_some()
+    }
+}
+
 #[derive(Debug)]
 struct UnderWay {
     /// Parts may be read once this record is applied.
@@ -39,6 +46,7 @@ impl Node {
             self.snapshot.again = true;
             return;
         }
+        self.move_horizon();
         // What was taken over is in no log: it must count from the head on, or a restart would believe its log to reach back so far.
         let mut applied = self.applied.clone();
         applied.join(&self.taken_over());

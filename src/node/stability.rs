@@ -3,13 +3,17 @@
 //! Each actor reports the least that it has applied of any actor of its shard; the stable time is the least report. Reports and
 //! the stable time itself spread by gossip and only rise. What lies at or below it needs no dependencies any more, its tombstones
 //! can go, and tokens fold to it.
+//!
+//! The names of operations go one round later: see [`Horizon`].
 
 use std::collections::BTreeMap;
 
 use super::{Event, Node};
 use crate::{
     clock::{Hlc, VersionVector},
-    id::{ActorId, Epoch, NodeId},
+    id::{ActorId, NodeId},
+    message::Report,
+    store::Horizon,
 };
 
 /// How many versions are settled at one tick, so that a tick stays short.
@@ -18,10 +22,22 @@ const SETTLE_AT_ONCE: usize = 2_000;
 /// What is known of how far everything is applied.
 #[derive(Debug, Default)]
 pub(super) struct Stability {
-    reports: BTreeMap<ActorId, (Hlc, Epoch)>,
+    reports: BTreeMap<ActorId, Report>,
     stable: Hlc,
+    /// Up to where this replica lets go; it stands still while a snapshot is written.
+    horizon: Horizon,
+    round: Round,
     /// How far this replica has applied each actor, durably.
     pub durable: VersionVector,
+}
+
+/// Waits until what was written by the time of some reports is stable itself.
+#[derive(Debug, Default)]
+struct Round {
+    /// What those reports made stable.
+    stable: Hlc,
+    /// The last record that anybody had written when it reported.
+    wrote: Hlc,
 }
 
 impl Stability {
@@ -30,9 +46,22 @@ impl Stability {
         self.stable
     }
 
-    fn report(&mut self, actor: ActorId, hlc: Hlc, epoch: Epoch) {
-        let known = self.reports.entry(actor).or_default();
-        *known = (known.0.max(hlc), known.1.max(epoch));
+    fn report(&mut self, actor: ActorId, report: Report) {
+        self.reports.entry(actor).or_default().join(report);
+    }
+
+    fn least(&self, actor: ActorId) -> Hlc {
+        self.reports.get(&actor).map(|report| report.least).unwrap_or_default()
+    }
+
+    /// Moves the horizon on. Up to `settled` everything is stable, and applied here.
+    fn move_horizon(&mut self, settled: Hlc) {
+        self.horizon.stable = self.horizon.stable.max(settled);
+        if settled >= self.round.wrote {
+            self.horizon.no_twins = self.round.stable;
+            let wrote = self.reports.values().map(|report| report.wrote).max().unwrap_or_default();
+            self.round = Round { stable: settled, wrote };
+        }
     }
 }
 
@@ -44,17 +73,26 @@ impl Node {
             for member in self.plan.config.replicas(self.shard).filter(|member| member.actor != self.actor) {
                 least = least.min(self.stability.durable.get(member.actor));
             }
-            self.stability.report(self.actor, least, self.plan.config.epoch());
+            let wrote = self.applied.get(self.actor);
+            self.stability.report(self.actor, Report { least, wrote, epoch: self.plan.config.epoch() });
         }
         let actors = self.plan.config.members().iter().map(|member| member.actor);
-        let reported = |actor| self.stability.reports.get(&actor).map(|(hlc, _)| *hlc).unwrap_or_default();
-        let least = actors.map(reported).min().unwrap_or_default();
+        let least = actors.map(|actor| self.stability.least(actor)).min().unwrap_or_default();
         self.raise_stable(least);
-        let settled = self.stability.stable.min(self.least_applied());
-        for (key, order) in self.table.stabilise(settled, SETTLE_AT_ONCE) {
+        if !self.snapshot.is_under_way() {
+            self.move_horizon();
+        }
+        for (key, order) in self.table.stabilise(self.stability.horizon, SETTLE_AT_ONCE) {
             self.counters.tombstones_collected += 1;
             self.observe(|| Event::Collected { key, order });
         }
+    }
+
+    /// While a snapshot is written nothing more may be forgotten. Its parts are newer than its head, and the log from the head on is
+    /// replayed over them: a tombstone that was collected between would be missing when an older record after the head is replayed.
+    pub(super) fn move_horizon(&mut self) {
+        let settled = self.stability.stable.min(self.least_applied());
+        self.stability.move_horizon(settled);
     }
 
     /// Up to where this replica itself lacks nothing. Below the stable time only after a lost disk: there a tombstone must stay until
@@ -74,21 +112,20 @@ impl Node {
     }
 
     /// What others know.
-    pub(super) fn learn_reports(&mut self, reports: &[(ActorId, Hlc, Epoch)], stable: Hlc) {
-        for (actor, hlc, epoch) in reports {
-            self.stability.report(*actor, *hlc, *epoch);
+    pub(super) fn learn_reports(&mut self, reports: &[(ActorId, Report)], stable: Hlc) {
+        for (actor, report) in reports {
+            self.stability.report(*actor, *report);
         }
         self.raise_stable(stable);
     }
 
-    pub(super) fn reports(&self) -> Vec<(ActorId, Hlc, Epoch)> {
-        self.stability.reports.iter().map(|(actor, (hlc, epoch))| (*actor, *hlc, *epoch)).collect()
+    pub(super) fn reports(&self) -> Vec<(ActorId, Report)> {
+        self.stability.reports.iter().map(|(actor, report)| (*actor, *report)).collect()
     }
 
     /// The node whose report is the least: it holds the stable time back.
     pub(super) fn stable_culprit(&self) -> Option<NodeId> {
-        let report = |actor| self.stability.reports.get(&actor).map(|(hlc, _)| *hlc).unwrap_or_default();
         let members = self.plan.config.members().iter();
-        members.min_by_key(|member| report(member.actor)).map(|member| member.node)
+        members.min_by_key(|member| self.stability.least(member.actor)).map(|member| member.node)
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! The parts are taken one after the other while the peer goes on, so each has a vector of its own. What is known for certain at
 //! the end is the vector of the first part: every later part has at least that much. The rest follows by pulls from there.
-//! A part is installed with authority: see [`Table::install`](crate::store::Table::install).
+//! A part is installed with authority: see [`Table::install`](crate::store::Table::install). Should the source forget more between
+//! two parts (see [`Horizon`]), the pulls from the first part's vector on would bring what a forgotten tombstone had hidden: then all
+//! is taken over anew. That ends, since a replica that lacks something holds the stable time back.
 //!
 //! While slots are taken over, no runs of records are applied: one that was asked for before could bring back a version whose
 //! successor, a tombstone, the source has collected, and the vector that is then raised would skip the tombstone for ever.
@@ -15,6 +17,7 @@ use crate::{
     id::{ActorId, NodeId, Slot},
     message::{Message, SnapshotPart},
     placement::SLOTS,
+    store::Horizon,
 };
 
 /// Estimated bytes of one part.
@@ -38,8 +41,8 @@ pub(super) struct Transfer {
     peer: NodeId,
     next: Slot,
     until: u16,
-    /// The first part's vector.
-    base: Option<VersionVector>,
+    /// The first part's vector, and what the source may have forgotten by then.
+    base: Option<(VersionVector, Horizon)>,
     until_us: u64,
     asked_again: bool,
     /// All parts are installed; this node's own snapshot is under way.
@@ -95,10 +98,10 @@ impl Node {
             return;
         }
         let until = self.table.until(slot, PART_BYTES).min(end);
-        let vector = self.applied.clone();
+        let (vector, horizon) = (self.applied.clone(), self.table.horizon());
         let operations = if until == end { self.operations.all() } else { Vec::new() };
         let entries = self.table.entries(slot.0..until);
-        self.send(from, Message::SnapshotPart(SnapshotPart { from: slot, until, vector, entries, operations }));
+        self.send(from, Message::SnapshotPart(SnapshotPart { from: slot, until, vector, horizon, entries, operations }));
     }
 
     pub(super) fn receive_snapshot_part(&mut self, from: NodeId, part: SnapshotPart) {
@@ -107,7 +110,11 @@ impl Node {
         if !expected || part.until <= part.from.0 || part.until > SLOTS {
             return;
         }
-        transfer.base.get_or_insert_with(|| part.vector.clone());
+        let (_, horizon) = transfer.base.get_or_insert_with(|| (part.vector.clone(), part.horizon));
+        if *horizon != part.horizon && transfer.purpose == Purpose::CatchUp {
+            (transfer.base, transfer.next) = (None, Slot(0));
+            return self.ask_for_part();
+        }
         transfer.next = Slot(part.until);
         transfer.asked_again = false;
         let last = part.until >= transfer.until;
@@ -134,7 +141,7 @@ impl Node {
     pub(super) fn transfer_durable(&mut self) {
         let Some(transfer) = self.transfer.take_if(|transfer| transfer.installed) else { return };
         match transfer.purpose {
-            Purpose::CatchUp => self.raise_to(&transfer.base.unwrap_or_default()),
+            Purpose::CatchUp => self.raise_to(&transfer.base.unwrap_or_default().0),
             Purpose::Repair(range) => self.digest.repaired(range),
         }
         self.progressed = true;
@@ -145,7 +152,7 @@ impl Node {
     /// How far slots that are wholly taken over, and not yet durable here, raise this replica.
     pub(super) fn taken_over(&self) -> VersionVector {
         let whole = self.transfer.as_ref().filter(|transfer| transfer.installed && transfer.purpose == Purpose::CatchUp);
-        let base = whole.and_then(|transfer| transfer.base.as_ref()).into_iter().flat_map(VersionVector::iter);
+        let base = whole.and_then(|transfer| transfer.base.as_ref()).into_iter().flat_map(|(vector, _)| vector.iter());
         base.filter(|(actor, _)| !self.speaks_for(*actor)).collect()
     }
 

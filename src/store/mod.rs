@@ -11,7 +11,7 @@ mod version;
 
 pub use record::{Marks, Operation, OperationId, Record, Recovered, Remembered, Snapshot, SnapshotHead, Verdict, Write};
 pub use table::{Applied, Table};
-pub use version::{ContentType, Key, MAX_KEY_CHARS, Order, Value, Version};
+pub use version::{ContentType, Horizon, Key, MAX_KEY_CHARS, Order, Value, Version};
 
 pub use log::{Position, SECTOR_BYTES};
 pub use marks_file::{

@@ -30,6 +30,9 @@ pub struct Operation {
     pub fingerprint: u64,
     /// What was answered: whether the key held a value before.
     pub existed: bool,
+    /// [`Horizon::no_twins`](super::Horizon) where the record was made: a record up to there with the same name is no twin of this
+    /// one, but of an operation that was forgotten since.
+    pub apart_from: Hlc,
 }
 
 /// What a replica remembers of an operation, for answering its retries.
@@ -63,12 +66,7 @@ pub struct Write {
 impl Write {
     /// The version that this write makes.
     pub fn version(&self) -> Version {
-        Version {
-            dot: self.dot,
-            value: self.value.clone(),
-            dependencies: Some(Box::new(self.seen())),
-            operation: self.operation.map(|operation| operation.id),
-        }
+        Version { dot: self.dot, value: self.value.clone(), dependencies: Some(Box::new(self.seen())), operation: self.operation }
     }
 
     /// `E(w)`: what a session has seen that has seen this write.

@@ -1,7 +1,7 @@
 //! The versions of a replica's keys, by slot.
 //!
 //! A key keeps its winner. It keeps superseded versions too while any of its versions may still turn out to be the second record
-//! of an operation, since joining the two lowers the version's order and another may win then; the stable time ends that.
+//! of an operation, since joining the two lowers the version's order and another may win then; the [`Horizon`] ends that.
 //!
 //! Once a write is stable, its dependencies are dropped, and a tombstone that wins goes with its key.
 
@@ -14,10 +14,10 @@ use std::{
 
 use xxhash_rust::xxh3::Xxh3Default;
 
-use super::{Key, Order, Version, Write};
+use super::{Horizon, Key, OperationId, Order, Remembered, Version, Write};
 use crate::{
     clock::{Hlc, VersionVector},
-    id::{ActorId, Slot},
+    id::{ActorId, Epoch, Slot},
     mutant::{Mutant, planted},
     placement::{SLOTS, slot_of},
 };
@@ -37,7 +37,7 @@ pub enum Applied {
 #[derive(Debug, Clone)]
 struct Entry {
     winner: Version,
-    /// In no order. Empty but for keys with a retriable operation that is not stable yet.
+    /// In no order. Empty but for keys with a retriable operation above the horizon.
     superseded: Vec<Version>,
 }
 
@@ -47,7 +47,9 @@ pub struct Table {
     slots: Vec<BTreeMap<Key, Entry>>,
     /// By hlc: versions that carry dependencies, and tombstones.
     unstable: BinaryHeap<Reverse<(Hlc, Key)>>,
-    stable: Hlc,
+    /// By hlc: stable versions that a second record of their operation may still join.
+    joinable: BinaryHeap<Reverse<(Hlc, Key)>>,
+    horizon: Horizon,
     live: u64,
     tombstones: u64,
     bytes: u64,
@@ -58,7 +60,8 @@ impl Default for Table {
         Self {
             slots: vec![BTreeMap::new(); usize::from(SLOTS)],
             unstable: BinaryHeap::new(),
-            stable: Hlc::ZERO,
+            joinable: BinaryHeap::new(),
+            horizon: Horizon::default(),
             live: 0,
             tombstones: 0,
             bytes: 0,
@@ -87,9 +90,23 @@ impl Table {
         self.tombstones
     }
 
-    /// Versions that wait for the stable time.
+    /// Versions that wait for the horizon.
     pub fn unstable(&self) -> u64 {
-        self.unstable.len() as u64
+        (self.unstable.len() + self.joinable.len()) as u64
+    }
+
+    /// Up to where the table has begun to forget.
+    pub fn horizon(&self) -> Horizon {
+        self.horizon
+    }
+
+    /// What the key's versions still tell of an operation.
+    pub fn operation(&self, key: &str, id: OperationId, epoch: Epoch) -> Option<Remembered> {
+        let entry = self.slot(slot_of(key)).get(key)?;
+        std::iter::once(&entry.winner).chain(&entry.superseded).find_map(|version| {
+            let operation = version.operation.filter(|operation| operation.id == id)?;
+            Some(Remembered { operation, dot: version.dot, seen: version.seen(epoch) })
+        })
     }
 
     /// Estimated bytes of all of it.
@@ -202,27 +219,23 @@ impl Table {
         changed
     }
 
-    /// Everything up to `stable` is applied at every replica: dependencies up to there are dropped and winning tombstones
-    /// collected, at most `limit` of them. Gives the collected ones.
-    pub fn stabilise(&mut self, stable: Hlc, limit: usize) -> Vec<(Key, Order)> {
-        self.stable = self.stable.max(stable);
+    /// Forgets what the horizon allows: dependencies, the names of operations, winning tombstones; at most `limit` versions of
+    /// each kind. Gives the tombstones that were collected. A horizon only moves on: each of its times is the largest given yet.
+    pub fn stabilise(&mut self, horizon: Horizon, limit: usize) -> Vec<(Key, Order)> {
+        self.horizon.stable = self.horizon.stable.max(horizon.stable);
+        self.horizon.no_twins = self.horizon.no_twins.max(horizon.no_twins);
+        let stable = if planted(Mutant::TombstoneCollectedEarly) { Hlc(u64::MAX) } else { self.horizon.stable };
         let mut collected = Vec::new();
-        for _ in 0..limit {
-            match self.unstable.peek() {
-                Some(Reverse((hlc, _))) if *hlc <= self.stable || planted(Mutant::TombstoneCollectedEarly) => {}
-                _ => break,
-            }
-            let Some(Reverse((_, key))) = self.unstable.pop() else { break };
-            if let Some(order) = self.settle(&key) {
-                collected.push((key, order));
+        for (hlc, key) in pop_until(&mut self.unstable, stable, limit) {
+            collected.extend(self.settle(&key).map(|order| (key.clone(), order)));
+            if self.slot(slot_of(&key)).get(&key).is_some_and(|entry| entry.is_joinable(hlc)) {
+                self.joinable.push(Reverse((hlc, key)));
             }
         }
+        for (_, key) in pop_until(&mut self.joinable, self.horizon.no_twins, limit) {
+            collected.extend(self.settle(&key).map(|order| (key, order)));
+        }
         collected
-    }
-
-    /// Whether something below the stable time still waits for [`stabilise`](Self::stabilise).
-    pub fn has_unsettled(&self) -> bool {
-        self.unstable.peek().is_some_and(|Reverse((hlc, _))| *hlc <= self.stable)
     }
 
     /// A hash of the live keys of slots: equal at replicas that have applied the same records.
@@ -246,14 +259,17 @@ impl Table {
 
     fn settle(&mut self, key: &Key) -> Option<Order> {
         let mut versions = self.take(key);
-        for version in versions.iter_mut().filter(|version| version.dot.hlc <= self.stable) {
+        let Horizon { stable, no_twins } = self.horizon;
+        for version in versions.iter_mut().filter(|version| version.dot.hlc <= stable) {
             version.dependencies = None;
+        }
+        for version in versions.iter_mut().filter(|version| version.dot.hlc <= no_twins) {
             version.operation = None;
         }
         retain_needed(&mut versions);
-        let stable = self.stable;
         if let [only] = versions.as_slice()
             && only.is_tombstone()
+            && only.operation.is_none()
             && (only.dot.hlc <= stable || planted(Mutant::TombstoneCollectedEarly))
         {
             return Some(only.order());
@@ -305,6 +321,12 @@ impl Entry {
         self.superseded.is_empty() && self.winner.operation.is_none()
     }
 
+    /// Whether the version of this time can still be joined by a second record of its operation.
+    fn is_joinable(&self, hlc: Hlc) -> bool {
+        let mut versions = std::iter::once(&self.winner).chain(&self.superseded);
+        versions.any(|version| version.dot.hlc == hlc && version.operation.is_some())
+    }
+
     fn versions(&self) -> Vec<Version> {
         std::iter::once(&self.winner).chain(&self.superseded).cloned().collect()
     }
@@ -315,6 +337,14 @@ impl Entry {
     }
 }
 
+fn pop_until(heap: &mut BinaryHeap<Reverse<(Hlc, Key)>>, upto: Hlc, limit: usize) -> Vec<(Hlc, Key)> {
+    let mut popped = Vec::new();
+    while popped.len() < limit && heap.peek().is_some_and(|Reverse((hlc, _))| *hlc <= upto) {
+        popped.extend(heap.pop().map(|Reverse(entry)| entry));
+    }
+    popped
+}
+
 fn version_bytes(key: &Key, version: &Version) -> u64 {
     let value = version.value.as_ref().map_or(0, |value| value.bytes.len());
     let entries = version.dependencies.as_ref().map_or(0, |token| 32 + 16 * token.entries().len());
@@ -323,14 +353,23 @@ fn version_bytes(key: &Key, version: &Version) -> u64 {
 
 /// Adds a version. Two records of one operation become one version with the smaller order and what either depends on.
 fn merge(versions: &mut Vec<Version>, version: Version) {
-    let twin = versions.iter_mut().find(|known| version.operation.is_some() && known.operation == version.operation);
-    let Some(twin) = twin else { return versions.push(version) };
+    let Some(twin) = versions.iter_mut().find(|known| are_twins(known, &version)) else { return versions.push(version) };
     if version.order() < twin.order() {
         twin.dot = version.dot;
+        twin.operation = version.operation;
     }
     match (&mut twin.dependencies, &version.dependencies) {
         (Some(mine), Some(theirs)) => mine.join(theirs),
         (mine, theirs) => *mine = mine.take().or_else(|| theirs.clone()),
+    }
+}
+
+/// Whether two versions come from records of one operation, as every replica will judge it, whenever it does.
+fn are_twins(a: &Version, b: &Version) -> bool {
+    let (first, second) = if a.order() < b.order() { (a, b) } else { (b, a) };
+    match (first.operation, second.operation) {
+        (Some(named), Some(again)) => named.id == again.id && first.dot.hlc > again.apart_from,
+        _ => false,
     }
 }
 

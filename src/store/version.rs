@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::OperationId;
+use super::Operation;
 use crate::{
     clock::{Dot, Hlc, Token},
     id::{ActorId, Epoch},
@@ -63,6 +63,19 @@ impl fmt::Display for Order {
     }
 }
 
+/// Up to where a replica may forget what it keeps of versions.
+///
+/// A replica writes a second record of an operation only while it has not applied the first. So once every replica has applied the
+/// first, no more are made, and those that were made lie at or below the last own write of their replica at that time: when the
+/// stable time has passed these too, they are applied everywhere. Hence two times, the second about one round of reports behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Horizon {
+    /// Every record up to here is applied at every replica.
+    pub stable: Hlc,
+    /// Every second record of an operation whose first lies up to here is applied at every replica. Never above `stable`.
+    pub no_twins: Hlc,
+}
+
 /// A value or a tombstone, with what its write depends on for as long as that matters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Version {
@@ -72,8 +85,8 @@ pub struct Version {
     pub value: Option<Value>,
     /// `E(w)`: the session's token at the write and the write's own dot. `None` once the write is stable: then it reads as the floor `H(w)`.
     pub dependencies: Option<Box<Token>>,
-    /// The client's idempotency key, for as long as a second record of it may arrive: until the write is stable.
-    pub operation: Option<OperationId>,
+    /// What the client's idempotency key stands for, for as long as a second record of it may arrive: see [`Horizon`].
+    pub operation: Option<Operation>,
 }
 
 impl Version {

@@ -160,6 +160,11 @@ impl TestDisk {
 
 impl Contents {
     fn write(&mut self, offset: usize, bytes: &[u8]) {
+        let end = offset + bytes.len();
+        if end > self.live.len() {
+            self.live.resize(end, 0);
+            self.pending.push(Change::Size(end));
+        }
         put(&mut self.live, offset, bytes);
         self.pending.push(Change::Write(offset, bytes.to_vec()));
     }
@@ -195,9 +200,12 @@ impl Contents {
     }
 }
 
-fn put(bytes: &mut Vec<u8>, offset: usize, new: &[u8]) {
-    bytes.resize(bytes.len().max(offset + new.len()), 0);
-    bytes[offset..offset + new.len()].copy_from_slice(new);
+/// Writes what lies inside the file: how large it is was decided apart from what it holds.
+fn put(bytes: &mut [u8], offset: usize, new: &[u8]) {
+    let end = bytes.len().min(offset + new.len());
+    if let Some(target) = bytes.get_mut(offset..end) {
+        target.copy_from_slice(&new[..end - offset]);
+    }
 }
 
 impl Disk for TestDisk {

@@ -4,7 +4,8 @@
 //! Source: design, 'what was acknowledged is not lost, by crash or power loss'.
 //!
 //! Why no stronger: a node whose disk was lost, or that runs with a laxer policy, may lose; then only
-//! [convergence](super::convergence) judges, by what the other replicas kept. Of what a winner superseded nothing is asked.
+//! [convergence](super::convergence) judges, by what the other replicas kept. Of what a winner superseded nothing is asked. What came
+//! with a transfer counts as applied only once the node's own snapshot holds it: until then it may be gone after a crash.
 
 use causeway::{
     clock::{Dot, VersionVector},
@@ -25,12 +26,13 @@ pub fn check_answer(replicas: &Replicas, node: NodeId, dot: Dot) -> Result<(), V
 pub fn check_recovery(replicas: &Replicas, node: NodeId, recovered: &VersionVector) -> Result<(), Violation> {
     let Some(replica) = replicas.get(node).filter(|replica| !replica.may_lose) else { return Ok(()) };
     let actor = replica.actor;
+    let applied = |dot: &Dot| !replica.installed.values().any(|brought| brought.contains(dot));
     let answered = Dot { actor, hlc: replica.answered };
-    if let Some(dot) = replicas.held(node, actor).chain([answered]).find(|dot| dot.hlc > recovered.get(actor)) {
+    if let Some(dot) = replicas.held(node, actor).filter(applied).chain([answered]).find(|dot| dot.hlc > recovered.get(actor)) {
         let evidence = format!("{node} had {dot} and recovered itself up to {}", recovered.get(actor));
         return Err(Property::Durability.violated(evidence));
     }
-    for (key, winner) in replica.winners.iter().filter(|(key, _)| !replica.installed.contains(*key)) {
+    for (key, winner) in replica.winners.iter().filter(|(key, _)| !replica.installed.contains_key(*key)) {
         let found = replica.found.get(key).and_then(|dots| dots.first()).map(|dot| replicas.place(*dot));
         if found.max(replicas.collected(key)) < Some(replicas.place(*winner)) {
             let evidence = format!("{node} had {winner} as the winner of {key} and does not find it again");
@@ -69,6 +71,21 @@ mod tests {
         assert_eq!(blame(run.recover(1, 0, 9)), Some(Property::Durability), "nothing was found");
         run.find(1, "x", &[op]).unwrap();
         assert_eq!(blame(run.recover(1, 0, 9)), None, "how far it had applied its peers need not be known");
+    }
+
+    /// Seed 963: a node that lost its disk got its own old records from a peer, and crashed while it wrote them to its new disk.
+    #[test]
+    fn what_a_transfer_brought_may_be_gone_until_it_is_durable() {
+        let mut run = Litmus::new();
+        let op = run.put(0, "x", 0, 10);
+        run.replicate(op, 1).unwrap();
+        run.judge.may_lose(NodeId(0));
+        run.recover(0, 0, 0).unwrap();
+        run.install(0, "x", &[op]).unwrap();
+        assert_eq!(blame(run.recover(0, 0, 0)), None);
+        let own = run.put(0, "x", 0, 20);
+        run.install(0, "x", &[own]).unwrap();
+        assert_eq!(blame(run.recover(0, 0, 10)), Some(Property::Durability), "a transfer excuses no record that was here before");
     }
 
     #[test]

@@ -99,7 +99,7 @@ impl Litmus {
             key: invocation.key,
             value: (invocation.kind == Kind::Put).then(|| Value::json(op.value(0))),
             past: self.token.clone(),
-            operation: invocation.idempotency.map(|id| Retriable { id, fingerprint: 0, existed: false }),
+            operation: invocation.idempotency.map(|id| Retriable { id, fingerprint: 0, existed: false, apart_from: Hlc::ZERO }),
         };
         self.writes.entry(op).or_default().push(write.clone());
         self.apply(actor, &write)

@@ -46,8 +46,9 @@ pub struct Replica {
     pub answered: Hlc,
     /// The last winner of each key.
     pub winners: BTreeMap<Key, Dot>,
-    /// Keys whose contents came with a snapshot since the last start: durable only when the node says that it has applied them.
-    pub installed: BTreeSet<Key>,
+    /// Keys whose contents came with a transfer since the last start, with the records that it brought: durable only once the node's
+    /// own snapshot has them.
+    pub installed: BTreeMap<Key, BTreeSet<Dot>>,
     /// What the process that starts has found on its disk so far.
     pub found: BTreeMap<Key, Vec<Dot>>,
     /// Whether its next start may find less than it had: its disk was lost, or its fsync policy is lax.
@@ -83,7 +84,7 @@ impl Replicas {
             recovered: VersionVector::default(),
             answered: Hlc::ZERO,
             winners: BTreeMap::new(),
-            installed: BTreeSet::new(),
+            installed: BTreeMap::new(),
             found: BTreeMap::new(),
             may_lose: false,
             owes: VersionVector::default(),
@@ -151,13 +152,10 @@ impl Replicas {
 
     /// Notes contents that came with a snapshot.
     pub fn install(&mut self, node: NodeId, key: &Key, dots: &[Dot]) {
-        for dot in dots {
-            if let Some(known) = self.records.get_mut(dot) {
-                known.applied_at.insert(node);
-            }
-        }
+        let records = &mut self.records;
+        let brought = dots.iter().filter(|dot| records.get_mut(dot).is_some_and(|known| known.applied_at.insert(node)));
         if let Some(replica) = self.replicas.get_mut(&node) {
-            replica.installed.insert(key.clone());
+            replica.installed.entry(key.clone()).or_default().extend(brought);
             if let Some(winner) = dots.first() {
                 replica.winners.insert(key.clone(), *winner);
             }
@@ -258,7 +256,7 @@ impl Replicas {
         replica.may_lose = false;
         replica.recovered = applied.clone();
         let found = std::mem::take(&mut replica.found);
-        for key in std::mem::take(&mut replica.installed) {
+        for key in std::mem::take(&mut replica.installed).into_keys() {
             replica.winners.remove(&key);
         }
         for known in self.records.values_mut() {

@@ -303,7 +303,8 @@ impl Log {
         }
     }
 
-    /// Writes again what may only seem to be on the disk, and syncs it.
+    /// Writes again what may only seem to be on the disk, and syncs it. The file's size too: after a failed sync it may be one that
+    /// no disk holds, and a rewrite inside the file does not bring it there.
     async fn make_durable<D: Disk>(
         &self,
         disk: &D,
@@ -315,6 +316,8 @@ impl Log {
         let from = if durable.segment == number { durable.offset } else { SEGMENT_HEAD_BYTES };
         let doubtful = self.last_bytes.get(from as usize..scan.end() as usize).unwrap_or_default();
         if !doubtful.is_empty() {
+            file.truncate(scan.end() + 1).await?;
+            file.truncate(scan.end()).await?;
             match file.write_at(from, doubtful).await {
                 Err(error) if !is_full(&error) => return Err(error),
                 _ => {}
