@@ -70,6 +70,16 @@ impl Default for ClusterPlan {
     }
 }
 
+impl ClusterPlan {
+    /// Which node is a replica of what.
+    ///
+    /// # Errors
+    /// No config can be made of so many nodes and shards.
+    pub fn config(&self) -> Result<Config, FoundingError> {
+        Config::found(&Founding { view: (0..self.nodes).map(address).collect(), shard_count: self.shards })
+    }
+}
+
 /// What a client finds where a node should be.
 #[derive(Default)]
 enum Front {
@@ -103,8 +113,7 @@ impl Cluster {
     /// No config can be made of so many nodes and shards.
     pub fn found(plan: ClusterPlan, streams: Streams) -> Result<Arc<Self>, FoundingError> {
         let nodes = usize::from(plan.nodes);
-        let view = (0..plan.nodes).map(address).collect();
-        let config = Config::found(&Founding { view, shard_count: plan.shards })?;
+        let config = plan.config()?;
         let mut trace = Trace::new(plan.keep);
         trace.describe_frames(describe);
         let mut fronts = vec![];

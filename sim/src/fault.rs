@@ -1,16 +1,23 @@
-//! Faults as data: what happens, to whom, when, for how long. The schedule of a run is a list of them, drawn from the seed before
-//! the run begins, so that it can be printed, edited and replayed.
+//! Faults as data: what happens, to whom, when, for how long. A [plan](crate::plan) holds a list of them.
 
 use std::{collections::BTreeSet, fmt};
 
-use causeway::{id::NodeId, placement::Config};
-use rand::{RngExt, seq::SliceRandom};
-use rand_chacha::ChaCha8Rng;
+use causeway::id::NodeId;
+use serde::{Deserialize, Serialize};
 
-use crate::plan::{Faults, Plan};
+/// A fault with its time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timed {
+    /// When it begins, in milliseconds after the warm-up.
+    pub at_ms: u64,
+    /// What happens.
+    #[serde(flatten)]
+    pub fault: Fault,
+}
 
 /// One thing that goes wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fault", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Fault {
     /// A process is killed and comes back.
     Kill {
@@ -115,7 +122,8 @@ pub enum Fault {
 }
 
 /// Which links do what to frames.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Breakage {
     /// Nothing passes between the group and the others.
     Partition(BTreeSet<NodeId>),
@@ -156,6 +164,28 @@ impl Breakage {
 }
 
 impl Fault {
+    /// Whom it names.
+    pub fn nodes(&self) -> Vec<NodeId> {
+        match self {
+            Self::Kill { node, .. }
+            | Self::PowerLoss { node, .. }
+            | Self::Storm { node, .. }
+            | Self::Stop { node, .. }
+            | Self::Pause { node, .. }
+            | Self::Jump { node, .. }
+            | Self::Drift { node, .. }
+            | Self::SlowDisk { node, .. }
+            | Self::FullDisk { node, .. }
+            | Self::FailingSync { node, .. }
+            | Self::LostDisk { node, .. }
+            | Self::Links { breakage: Breakage::Isolate(node), .. } => vec![*node],
+            Self::Links { breakage: Breakage::Partition(group) | Breakage::OneWay(group), .. } => group.iter().copied().collect(),
+            Self::Links { breakage: Breakage::Hold { from, to }, .. } => vec![*from, *to],
+            Self::Swizzle { cut, heal, .. } => cut.iter().chain(heal).copied().collect(),
+            Self::Blackout { .. } | Self::Links { breakage: Breakage::Ring(_), .. } => Vec::new(),
+        }
+    }
+
     /// The name of its kind, for counting.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -178,127 +208,6 @@ impl Fault {
             Self::FailingSync { .. } => "failing sync",
             Self::LostDisk { .. } => "lost disk",
         }
-    }
-}
-
-/// The faults of a run in order, each with the time after the warm-up at which it begins, in milliseconds.
-pub fn schedule(plan: &Plan, config: &Config, random: &mut ChaCha8Rng) -> Vec<(u64, Fault)> {
-    let mut draw = Draw { nodes: plan.nodes.into(), config, spent: BTreeSet::new(), random };
-    let kinds = draw.kinds(&plan.faults);
-    let mut schedule = Vec::new();
-    let mut at_ms = 0;
-    while !kinds.is_empty() {
-        at_ms += draw.between(plan.faults.every_ms);
-        if at_ms >= plan.faults_ms {
-            break;
-        }
-        let kind = kinds[draw.random.random_range(0..kinds.len())];
-        schedule.extend(kind(&mut draw, &plan.faults).map(|fault| (at_ms, fault)));
-    }
-    schedule
-}
-
-/// Draws one fault of a kind; `None` where the plan leaves it out, or where one more would not be survivable.
-type Kind<'a> = fn(&mut Draw<'a>, &Faults) -> Option<Fault>;
-
-struct Draw<'a> {
-    nodes: u32,
-    config: &'a Config,
-    /// Nodes that lose their disk or their right to write. No two of one shard.
-    spent: BTreeSet<NodeId>,
-    random: &'a mut ChaCha8Rng,
-}
-
-impl<'a> Draw<'a> {
-    /// The kinds that the plan has.
-    fn kinds(&mut self, faults: &Faults) -> Vec<Kind<'a>> {
-        let spans: [(bool, Kind<'a>); 18] = [
-            (faults.kill_ms.is_some(), |d, f| Some(Fault::Kill { node: d.node(), down_ms: d.between(f.kill_ms?) })),
-            (faults.power_loss_ms.is_some(), |d, f| {
-                Some(Fault::PowerLoss { node: d.node(), down_ms: d.between(f.power_loss_ms?) })
-            }),
-            (faults.blackout_ms.is_some(), |d, f| Some(Fault::Blackout { down_ms: d.between(f.blackout_ms?) })),
-            (faults.storm_restarts.is_some(), |d, f| Some(Fault::Storm { node: d.node(), restarts: f.storm_restarts?.into() })),
-            (faults.stop_ms.is_some(), |d, f| Some(Fault::Stop { node: d.node(), down_ms: d.between(f.stop_ms?) })),
-            (faults.pause_ms.is_some(), |d, f| Some(Fault::Pause { node: d.node(), for_ms: d.between(f.pause_ms?) })),
-            (faults.partition_ms.is_some(), |d, f| {
-                let group = d.group();
-                Some(d.links(Breakage::Partition(group), f.partition_ms?))
-            }),
-            (faults.one_way_ms.is_some(), |d, f| {
-                let group = d.group();
-                Some(d.links(Breakage::OneWay(group), f.one_way_ms?))
-            }),
-            (faults.ring_ms.is_some(), |d, f| Some(d.links(Breakage::Ring(d.nodes), f.ring_ms?))),
-            (faults.isolate_ms.is_some(), |d, f| {
-                let node = d.node();
-                Some(d.links(Breakage::Isolate(node), f.isolate_ms?))
-            }),
-            (faults.hold_ms.is_some(), |d, f| {
-                let pair = d.shuffled();
-                Some(d.links(Breakage::Hold { from: pair[0], to: pair[1] }, f.hold_ms?))
-            }),
-            (faults.swizzle_ms.is_some(), |d, f| {
-                let step_ms = d.between(f.swizzle_ms?) / 4;
-                let cut = d.shuffled()[..3].to_vec();
-                let mut heal = cut.clone();
-                heal.shuffle(d.random);
-                Some(Fault::Swizzle { cut, heal, step_ms })
-            }),
-            (faults.jump_ms.is_some(), |d, f| Some(Fault::Jump { node: d.node(), by_ms: d.either_way(f.jump_ms?) })),
-            (faults.drift_ppm.is_some(), |d, f| Some(Fault::Drift { node: d.node(), ppm: d.either_way(f.drift_ppm?) })),
-            (faults.slow_disk.is_some(), |d, f| {
-                Some(Fault::SlowDisk { node: d.node(), factor: d.between(f.slow_disk?), for_ms: 3_000 })
-            }),
-            (faults.full_disk_ms.is_some(), |d, f| Some(Fault::FullDisk { node: d.node(), for_ms: d.between(f.full_disk_ms?) })),
-            (faults.failing_sync_ms.is_some(), |d, f| {
-                Some(Fault::FailingSync { node: d.spend()?, for_ms: d.between(f.failing_sync_ms?) })
-            }),
-            (faults.lost_disk_ms.is_some(), |d, f| {
-                Some(Fault::LostDisk { node: d.spend()?, down_ms: d.between(f.lost_disk_ms?) })
-            }),
-        ];
-        spans.into_iter().filter(|(present, _)| *present).map(|(_, kind)| kind).collect()
-    }
-
-    fn node(&mut self) -> NodeId {
-        NodeId(self.random.random_range(0..self.nodes))
-    }
-
-    /// A node that may lose everything: no other of its shard does.
-    fn spend(&mut self) -> Option<NodeId> {
-        let node = self.node();
-        let shard = |node: NodeId| self.config.member(node).map(|member| member.shard);
-        let free = self.spent.iter().all(|other| *other == node || shard(*other) != shard(node));
-        free.then(|| {
-            self.spent.insert(node);
-            node
-        })
-    }
-
-    fn between(&mut self, (from, to): (u64, u64)) -> u64 {
-        self.random.random_range(from..=to)
-    }
-
-    fn either_way(&mut self, span: (u64, u64)) -> i64 {
-        let size = self.between(span) as i64;
-        if self.random.random_bool(0.5) { size } else { -size }
-    }
-
-    fn shuffled(&mut self) -> Vec<NodeId> {
-        let mut nodes: Vec<NodeId> = (0..self.nodes).map(NodeId).collect();
-        nodes.shuffle(self.random);
-        nodes
-    }
-
-    /// Some of the nodes, never all.
-    fn group(&mut self) -> BTreeSet<NodeId> {
-        let size = self.random.random_range(1..self.nodes as usize);
-        self.shuffled().into_iter().take(size).collect()
-    }
-
-    fn links(&mut self, breakage: Breakage, span: (u64, u64)) -> Fault {
-        Fault::Links { breakage, for_ms: self.between(span) }
     }
 }
 

@@ -1,13 +1,21 @@
 //! `causeway-sim`: runs seeds, sweeps over many, and shows which checker catches which planted bug.
 #![expect(clippy::disallowed_macros, reason = "the tool speaks to the terminal")]
 
-use std::{ops::Range, process::ExitCode, time::Duration};
+use std::{
+    fs,
+    ops::Range,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use causeway::mutant::Mutant;
 use causeway_sim::{
     mutants::{SEED_LIMIT, hunt},
     plan::Plan,
-    run::{Report, Verdict, run_seed},
+    plan_file,
+    run::{Report, Verdict, run_plan},
+    shrink::shrink,
     sweep::{SweepPlan, replay, sweep},
     trace::Keep,
 };
@@ -29,17 +37,34 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Runs one seed and prints its options, the end of its trace and its verdict.
+    /// Runs one seed, or the plan in a file, and prints the plan, the end of the trace and the verdict.
     Run {
         /// Which seed.
-        #[arg(long)]
-        seed: u64,
+        #[arg(long, required_unless_present = "plan")]
+        seed: Option<u64>,
+        /// A file with a plan.
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "mutant"])]
+        plan: Option<PathBuf>,
         /// Prints the whole trace.
         #[arg(long)]
         trace: bool,
         /// A bug to plant.
         #[arg(long, value_name = "NAME")]
         mutant: Option<Mutant>,
+    },
+    /// Prints the plan of a seed as a file, to be edited and run.
+    Plan {
+        /// Which seed.
+        #[arg(long)]
+        seed: u64,
+        /// A bug to plant.
+        #[arg(long, value_name = "NAME")]
+        mutant: Option<Mutant>,
+    },
+    /// Makes the plan in a file small: leaves out what it fails without, by the same checker, and prints the file of what is left.
+    Shrink {
+        /// The file.
+        plan: PathBuf,
     },
     /// Runs many seeds and stops at the first that fails.
     Sweep {
@@ -58,18 +83,47 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match Cli::parse().command {
-        Command::Run { seed, trace, mutant } => run(seed, mutant, if trace { Keep::All } else { Keep::Last(LAST_LINES) }),
-        Command::Sweep { seeds, jobs, mutant } => run_sweep(&SweepPlan { seeds, jobs, mutant }),
-        Command::Mutants => run_mutants(),
-    }
+    let done = match Cli::parse().command {
+        Command::Run { seed, plan, trace, mutant } => {
+            let plan = plan.map_or_else(|| Ok(Plan::draw(seed.unwrap_or_default(), mutant)), |path| read_plan(&path));
+            plan.map(|plan| run(plan, if trace { Keep::All } else { Keep::Last(LAST_LINES) }))
+        }
+        Command::Plan { seed, mutant } => print_plan(&Plan::draw(seed, mutant)),
+        Command::Shrink { plan } => read_plan(&plan).and_then(|plan| run_shrink(&plan)),
+        Command::Sweep { seeds, jobs, mutant } => Ok(run_sweep(&SweepPlan { seeds, jobs, mutant })),
+        Command::Mutants => Ok(run_mutants()),
+    };
+    done.unwrap_or_else(|why| {
+        eprintln!("causeway-sim: {why}");
+        ExitCode::from(2)
+    })
 }
 
-fn run(seed: u64, mutant: Option<Mutant>, keep: Keep) -> ExitCode {
-    println!("{}", Plan::draw(seed, mutant));
-    let report = run_seed(seed, mutant, keep);
+fn run(plan: Plan, keep: Keep) -> ExitCode {
+    println!("{plan}");
+    let report = run_plan(plan, keep);
     show(&report);
     ExitCode::from(report.verdict.exit_code())
+}
+
+fn read_plan(path: &Path) -> Result<Plan, String> {
+    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    plan_file::read(&text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn print_plan(plan: &Plan) -> Result<ExitCode, String> {
+    print!("{}", plan_file::write(plan).map_err(|error| error.to_string())?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_shrink(plan: &Plan) -> Result<ExitCode, String> {
+    let size = |plan: &Plan| format!("{} faults in {} ms, {} sessions", plan.schedule.len(), plan.faults_ms, plan.load.sessions);
+    eprintln!("from {}", size(plan));
+    let shrunk = shrink(plan, &|best| eprintln!("run {}: {}", best.runs, size(&best.plan)));
+    let shrunk = shrunk.ok_or("the plan passes: there is nothing to find in it")?;
+    print_plan(&shrunk.plan)?;
+    eprintln!("{} operations, {} runs\n{}", shrunk.report.operations, shrunk.runs, shrunk.report.verdict);
+    Ok(ExitCode::from(shrunk.report.verdict.exit_code()))
 }
 
 fn run_sweep(plan: &SweepPlan) -> ExitCode {

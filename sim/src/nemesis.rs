@@ -12,7 +12,7 @@ use causeway::id::NodeId;
 
 use crate::{
     cluster::Cluster,
-    fault::{Breakage, Fault},
+    fault::{Breakage, Fault, Timed},
     plan::{Plan, Reordering},
     referee::Referee,
     trace::Entry,
@@ -45,16 +45,16 @@ impl Nemesis {
     }
 
     /// Has links lose, double, damage, delay and reorder frames, and wall clocks be off.
-    pub fn unsettle(&self, plan: &Plan, skews_ms: &[i64]) {
-        let faults = &plan.faults;
+    pub fn unsettle(&self, plan: &Plan) {
+        let links = &plan.links;
         self.cluster.world().change_links(|_, _, link| {
-            link.loss = faults.loss;
-            link.duplication = faults.duplication;
-            link.damage = faults.damage;
-            link.latency_us = 200..=faults.latency_us;
-            link.order = if faults.reordering == Reordering::Always { Order::Any } else { Order::Fifo };
+            link.loss = links.loss;
+            link.duplication = links.duplication;
+            link.damage = links.damage;
+            link.latency_us = 200..=links.latency_us;
+            link.order = if links.reordering == Reordering::Always { Order::Any } else { Order::Fifo };
         });
-        for (node, skew_ms) in self.cluster.nodes().zip(skews_ms) {
+        for (node, skew_ms) in self.cluster.nodes().zip(&plan.skews_ms) {
             self.jump(node, *skew_ms);
         }
         for node in self.cluster.nodes() {
@@ -63,9 +63,9 @@ impl Nemesis {
     }
 
     /// Does all of a schedule, and returns when the last fault has begun.
-    pub async fn run(self: Arc<Self>, schedule: Vec<(u64, Fault)>) {
+    pub async fn run(self: Arc<Self>, schedule: Vec<Timed>) {
         let mut now_ms = 0;
-        for (at_ms, fault) in schedule {
+        for Timed { at_ms, fault } in schedule {
             self.sleep_ms(at_ms - now_ms).await;
             now_ms = at_ms;
             madsim::task::spawn(self.clone().perform(fault));

@@ -6,19 +6,17 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use causeway::{clock::TokenKeys, id::NodeId, mutant::Mutant, store::Key};
-use rand::RngExt;
 
 use crate::{
     checker::{Answer, Judge, Property, Reading, Violation, answers::outcome_of, convergence},
     cluster::Cluster,
-    fault::schedule,
     history::{Kind, Outcome},
     nemesis::Nemesis,
     plan::Plan,
     referee::{Ear, Referee},
     request::{KeyCall, read},
     seeded::run_seeded,
-    streams::{Purpose, Streams},
+    streams::Streams,
     trace::Keep,
     workload::Workload,
 };
@@ -141,15 +139,11 @@ async fn simulate(plan: Plan, streams: Streams, keep: Keep) -> Report {
 impl Run {
     async fn play(&self) -> Verdict {
         let world = self.cluster.world();
-        let mut random = self.streams.stream(Purpose::Faults);
-        let skew_ms = self.plan.faults.skew_ms as i64;
-        let skews_ms: Vec<i64> = self.cluster.nodes().map(|_| random.random_range(-skew_ms..=skew_ms)).collect();
-        self.nemesis.unsettle(&self.plan, &skews_ms);
+        self.nemesis.unsettle(&self.plan);
         self.cluster.nodes().for_each(|node| self.cluster.start(node));
         world.sleep_us(self.plan.warm_up_ms * 1_000).await;
-        let schedule = schedule(&self.plan, self.cluster.config(), &mut random);
         let until_us = world.now_us() + self.plan.faults_ms * 1_000;
-        madsim::task::spawn(self.nemesis.clone().run(schedule));
+        madsim::task::spawn(self.nemesis.clone().run(self.plan.schedule.clone()));
         let load = madsim::task::spawn(self.workload.clone().run(self.streams, until_us));
         world.sleep_us(self.plan.faults_ms * 1_000).await;
         self.nemesis.heal();

@@ -1,0 +1,96 @@
+//! Plans as data: what is written can be read, edited and run, and a failing one can be made small.
+
+use causeway::{id::NodeId, mutant::Mutant};
+use causeway_sim::{
+    fault::{Fault, Timed},
+    plan::Plan,
+    plan_file::{read, write},
+    run::{Verdict, run_plan},
+    shrink::shrink,
+    trace::Keep,
+};
+
+fn file(seed: u64, mutant: Option<Mutant>) -> String {
+    write(&Plan::draw(seed, mutant)).expect("a drawn plan has a file")
+}
+
+#[test]
+fn the_plan_of_every_seed_is_read_as_it_was_written() {
+    let mut kinds = std::collections::BTreeSet::new();
+    for seed in 0..300 {
+        let plan = Plan::draw(seed, (seed % 7 == 0).then_some(Mutant::GapAccepted));
+        kinds.extend(plan.schedule.iter().map(|timed| timed.fault.kind()));
+        assert_eq!(read(&write(&plan).expect("written")).as_ref(), Ok(&plan), "seed {seed}");
+    }
+    assert_eq!(kinds.len(), 18, "every kind of fault was written: {kinds:?}");
+}
+
+#[test]
+fn a_plan_from_a_file_is_the_same_run() {
+    let plan = read(&file(3, None)).expect("a plan");
+    let (first, again) = (run_plan(Plan::draw(3, None), Keep::Nothing), run_plan(plan, Keep::Nothing));
+    assert_eq!((first.digest, first.operations, &first.faults), (again.digest, again.operations, &again.faults));
+}
+
+#[test]
+fn a_file_that_was_edited_does_what_it_says() {
+    let text = file(3, None);
+    let (before, after) = text.split_once("schedule = [\n").expect("a schedule");
+    let (_, after) = after.split_once("]\n").expect("its end");
+    let text = format!(
+        "# Only this.\n{before}schedule = [\n  {{ at_ms = 500, fault = \"kill\", node = 4, down_ms = 100 }},\n]\n{after}"
+    );
+    let plan = read(&text).expect("a plan");
+    assert_eq!(plan.schedule, [Timed { at_ms: 500, fault: Fault::Kill { node: NodeId(4), down_ms: 100 } }]);
+    let report = run_plan(plan, Keep::Nothing);
+    assert_eq!((report.verdict, report.faults), (Verdict::Passed, [("kill", 1)].into()));
+}
+
+#[test]
+fn a_file_that_means_nothing_is_refused_with_the_reason() {
+    let text = file(3, None);
+    let schedule = |line: &str| {
+        let (before, after) = text.split_once("schedule = [\n").expect("a schedule");
+        format!(
+            "{before}schedule = [\n{line}\n{}",
+            after.split_once("\n]\n").map(|(_, rest)| format!("]\n{rest}")).expect("its end")
+        )
+    };
+    let cases = [
+        (text.replace("format = 1", "format = 2"), "reads format 1"),
+        (text.replace("nodes = 6", "nodes = 5"), "6 clocks for 5 nodes"),
+        (text.replace("tail_bytes", "tale_bytes"), "tale_bytes"),
+        (text.replace("put_percent", "puts"), "puts"),
+        (schedule("{ at_ms = 1, fault = \"kill\", node = 9, down_ms = 1 },"), "there is no node 9"),
+        (schedule("{ at_ms = 1, fault = \"kill\", node = 1, down_ms = 1, for_ms = 1 },"), "for_ms"),
+        (schedule("{ at_ms = 1, fault = \"earthquake\" },"), "earthquake"),
+        (
+            schedule("{ at_ms = 2, fault = \"blackout\", down_ms = 1 },\n{ at_ms = 1, fault = \"blackout\", down_ms = 1 },"),
+            "after 2",
+        ),
+    ];
+    for (text, reason) in cases {
+        let refused = read(&text).expect_err(reason).to_string();
+        assert!(refused.contains(reason), "{reason}: {refused}");
+    }
+}
+
+#[test]
+fn a_failing_plan_becomes_small_and_fails_in_the_same_way() {
+    let plan = Plan::draw(0, Some(Mutant::RecoveryDropsTail));
+    let caught_by = run_plan(plan.clone(), Keep::Nothing).verdict.caught_by();
+    let shrunk = shrink(&plan, &|_| {}).expect("it fails");
+    assert_eq!(shrunk.report.verdict.caught_by(), caught_by);
+    assert_eq!(run_plan(shrunk.plan.clone(), Keep::Nothing).digest, shrunk.report.digest);
+    assert!(shrunk.plan.schedule.len() <= 3, "{} of {} faults", shrunk.plan.schedule.len(), plan.schedule.len());
+    for left_out in 0..shrunk.plan.schedule.len() {
+        let mut smaller = shrunk.plan.clone();
+        smaller.schedule.remove(left_out);
+        assert_ne!(run_plan(smaller, Keep::Nothing).verdict.caught_by(), caught_by, "fault {left_out} can be left out");
+    }
+}
+
+#[test]
+fn a_plan_that_passes_has_nothing_to_be_made_small() {
+    assert!(shrink(&Plan::draw(3, None), &|_| {}).is_none());
+}
