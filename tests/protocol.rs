@@ -193,6 +193,36 @@ fn a_dependency_in_another_shard_is_waited_for() {
 }
 
 #[test]
+fn a_request_for_members_in_the_view_is_held_until_one_can_be_asked() {
+    let mut bench = Bench::new(4, 2, &Settings::default());
+    let key = "k";
+    bench.put(1, key, "1", &Token::default()).expect("written");
+    let reach = |bench: &Bench, node: u32| bench.nodes[node as usize].status().counters.forwards;
+    let before = reach(&bench, 0);
+    assert_eq!(bench.get(0, key, &Token::default()).expect("read").outcome, found("1"));
+    let (near, far) = if reach(&bench, 0) == before { (1, 0) } else { (0, 1) };
+    // Its peer in the shard still hears everyone, so everyone stays in its view.
+    let members: Vec<u32> = (0..4).filter(|node| node % 2 == far).collect();
+    for member in &members {
+        bench.cut.insert((NodeId(near), NodeId(*member)));
+        bench.cut.insert((NodeId(*member), NodeId(near)));
+    }
+    bench.run_ms(2_500);
+    let began_us = bench.now.monotonic_us;
+    assert_eq!(bench.get(near, key, &Token::default()).map(|answer| answer.outcome), Err(Refusal::CannotForward));
+    assert!(bench.now.monotonic_us - began_us < 900_000, "a member may be back any moment, but nobody waits for ever");
+    let id = RequestId(9_999);
+    let request = Request::Key(KeyRequest { key: key.into(), token: Token::default(), command: Command::Get });
+    bench.nodes[near as usize].handle(bench.now, Input::Request { id, request });
+    bench.settle(near as usize);
+    bench.run_ms(100);
+    assert!(bench.replies.is_empty(), "it is held");
+    bench.cut.clear();
+    bench.run_ms(200);
+    assert!(matches!(&bench.replies[..], [(_, _, Ok(Answer::Key(answer)))] if answer.outcome == found("1")));
+}
+
+#[test]
 fn a_deleted_key_is_absent_and_its_tombstone_is_collected() {
     let mut bench = Bench::new(3, 1, &Settings::default());
     let written = bench.put(0, "k", "1", &Token::default()).expect("written");

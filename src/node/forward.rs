@@ -129,6 +129,9 @@ impl Node {
         let in_time = now_us + WAY_BACK_US < ask.expires_us;
         let member = self.pick_member(&ask, shard, &tried).filter(|_| in_time && ask.hops > 0);
         let Some(to) = member else {
+            if refusal == Refusal::CannotForward && self.may_hold(&ask, shard) {
+                return self.hold(ask, shard);
+            }
             self.counters.cannot_forward += u64::from(refusal == Refusal::CannotForward);
             self.counters.not_satisfied += u64::from(refusal == Refusal::NotSatisfied);
             return self.answer(ask.origin, Err(refusal));

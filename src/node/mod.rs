@@ -2,7 +2,7 @@
 //!
 //! One file a concern:
 //! - [`session`] a client's operation: gate, check of the token, execution; `waiting` what could not be answered at once;
-//!   `forward` what another node must answer; `operations` retries; `concern` writes that wait for more replicas
+//!   `forward` what another node must answer, `held` until one can; `operations` retries; `concern` writes that wait for more replicas
 //! - `journal` what becomes durable, and only then is applied; `lease` the bound that the clock restarts from; `snapshot` of the disk
 //! - `replication` pushes with promises; `pull` what is lacking; `transfer` whole slots where the log no longer reaches; `digest` hashes
 //! - `stability` the stable time; `gossip` and `view` who is up; `founding` what a node may do with the disk that it found
@@ -14,6 +14,7 @@ mod event;
 mod forward;
 mod founding;
 mod gossip;
+mod held;
 mod io;
 mod journal;
 mod lease;
@@ -102,6 +103,7 @@ pub struct Node {
 
     waiting: waiting::Waiting,
     forwards: forward::Forwards,
+    held: held::Held,
     concerns: concern::Concerns,
 
     counters: Counters,
@@ -153,6 +155,7 @@ impl Node {
             gossip: gossip::Rounds::default(),
             waiting: waiting::Waiting::default(),
             forwards: forward::Forwards::default(),
+            held: held::Held::default(),
             concerns: concern::Concerns::default(),
             counters: Counters::default(),
             effects: Vec::new(),
@@ -203,11 +206,12 @@ impl Node {
     pub fn stop(&mut self) {
         self.standing.stop();
         self.refuse_waiting();
+        self.refuse_held();
     }
 
     /// Whether nothing is on its way to the disk and nobody waits for an answer.
     pub fn is_quiet(&self) -> bool {
-        self.journal.is_empty() && self.forwards.len() + self.concerns.len() == 0
+        self.journal.is_empty() && self.forwards.len() + self.concerns.len() + self.held.len() == 0
     }
 
     fn tick(&mut self) {
@@ -220,6 +224,7 @@ impl Node {
         self.next_tick_us = self.now.monotonic_us + self.interval_us();
         let changes = self.view.tick(self.now.monotonic_us);
         self.view_changed(changes);
+        self.retry_held();
         self.keep_standing();
         self.renew_lease();
         self.keep_links();
