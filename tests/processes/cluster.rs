@@ -135,15 +135,20 @@ impl Cluster {
         self.ask(node, method, path, body).await.unwrap_or_else(|error| panic!("node {node}: {error}"))
     }
 
-    /// Writes a value and says the new token. A node may refuse until it has heard that a member of the key's shard takes writes.
+    /// Writes a value and says the new token. A node may refuse until it has heard that a member of the key's shard takes writes,
+    /// and does not know the outcome of what it passed to one that has just died: the write has a name, so it can be sent again.
     pub async fn put(&self, node: usize, key: &str, body: &Value) -> Value {
         let began = Instant::now();
+        let put =
+            Outgoing::new(Method::PUT, format!("/kvs/{key}")).json(body).header("idempotency-key", &format!("{key} {body}"));
         loop {
-            let (status, answer) = self.answer(node, Method::PUT, &format!("/kvs/{key}"), body).await;
+            let answered = Client::new(&self.addresses[node]).send(put.clone(), ANSWER_DEADLINE).await;
+            let (status, answer) = answered.unwrap_or_else(|error| panic!("node {node}: {error}"));
             if matches!(status, 200 | 201) {
                 return answer["causal-metadata"].clone();
             }
-            assert!(status == 503 && began.elapsed() < SERVES_WITHIN, "node {node} answers {status} to a put of {key}: {answer}");
+            let may_be_sent_again = matches!(status, 503 | 504) && began.elapsed() < SERVES_WITHIN;
+            assert!(may_be_sent_again, "node {node} answers {status} to a put of {key}: {answer}");
             time::sleep(POLL).await;
         }
     }
