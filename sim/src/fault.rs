@@ -186,6 +186,30 @@ impl Fault {
         }
     }
 
+    /// Gives the nodes that it names other names. A fault that two nodes had becomes one that one has.
+    pub fn rename_nodes(&mut self, rename: &dyn Fn(NodeId) -> NodeId) {
+        match self {
+            Self::Kill { node, .. }
+            | Self::PowerLoss { node, .. }
+            | Self::Storm { node, .. }
+            | Self::Stop { node, .. }
+            | Self::Pause { node, .. }
+            | Self::Jump { node, .. }
+            | Self::Drift { node, .. }
+            | Self::SlowDisk { node, .. }
+            | Self::FullDisk { node, .. }
+            | Self::FailingSync { node, .. }
+            | Self::LostDisk { node, .. }
+            | Self::Links { breakage: Breakage::Isolate(node), .. } => *node = rename(*node),
+            Self::Links { breakage: Breakage::Partition(group) | Breakage::OneWay(group), .. } => {
+                *group = group.iter().copied().map(rename).collect();
+            }
+            Self::Links { breakage: Breakage::Hold { from, to }, .. } => (*from, *to) = (rename(*from), rename(*to)),
+            Self::Swizzle { cut, heal, .. } => cut.iter_mut().chain(heal).for_each(|node| *node = rename(*node)),
+            Self::Blackout { .. } | Self::Links { breakage: Breakage::Ring(_), .. } => {}
+        }
+    }
+
     /// The name of its kind, for counting.
     pub fn kind(&self) -> &'static str {
         match self {

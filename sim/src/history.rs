@@ -11,16 +11,16 @@ use causeway::{
     id::NodeId,
     store::{Key, OperationId, Order},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::checker::Past;
 
 /// A client. Sessions are numbered from 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SessionId(pub u16);
 
 /// One operation of a run. The value that a put writes carries it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct OpId(pub u32);
 
 impl OpId {
@@ -194,14 +194,22 @@ impl fmt::Display for Operation {
 #[derive(Debug, Default)]
 pub struct History {
     operations: BTreeMap<OpId, Operation>,
-    next: u32,
+    /// Those that are forgotten, where a run is kept whole.
+    archive: Option<BTreeMap<OpId, Operation>>,
+    invoked: u32,
+    bound: u32,
 }
 
 impl History {
-    /// A new operation.
-    pub fn invoke(&mut self, invocation: Invocation, sequence: u32, past: Arc<Past>) -> OpId {
-        let id = OpId(self.next);
-        self.next += 1;
+    /// Keeps what is forgotten from now on, for [`whole`](Self::whole).
+    pub fn archive(&mut self) {
+        self.archive.get_or_insert_default();
+    }
+
+    /// A new operation. Its name must be new.
+    pub fn invoke(&mut self, id: OpId, invocation: Invocation, sequence: u32, past: Arc<Past>) {
+        self.invoked += 1;
+        self.bound = self.bound.max(id.0 + 1);
         let operation = Operation {
             id,
             invocation,
@@ -213,13 +221,18 @@ impl History {
             dots: Vec::new(),
             past,
         };
-        self.operations.insert(id, operation);
-        id
+        let before = self.operations.insert(id, operation);
+        debug_assert!(before.is_none(), "{id} has begun already");
     }
 
     /// How many operations there ever were.
     pub fn invoked(&self) -> u32 {
-        self.next
+        self.invoked
+    }
+
+    /// The names of all operations that there ever were are below it.
+    pub fn bound(&self) -> OpId {
+        OpId(self.bound)
     }
 
     /// One operation; `None` once it was forgotten.
@@ -234,12 +247,22 @@ impl History {
 
     /// Drops an operation that can matter to no later judgement.
     pub fn forget(&mut self, id: OpId) {
-        self.operations.remove(&id);
+        let forgotten = self.operations.remove(&id);
+        if let Some(archive) = &mut self.archive {
+            archive.extend(forgotten.map(|operation| (id, operation)));
+        }
     }
 
     /// The operations that are kept, by name.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Operation> {
         self.operations.values()
+    }
+
+    /// All operations since [`archive`](Self::archive), those that are forgotten too, by name.
+    pub fn whole(&self) -> Vec<&Operation> {
+        let mut all: Vec<&Operation> = self.archive.iter().flat_map(BTreeMap::values).chain(self.operations.values()).collect();
+        all.sort_by_key(|operation| operation.id);
+        all
     }
 }
 

@@ -27,7 +27,6 @@ pub mod mutants;
 pub mod nemesis;
 pub mod observe;
 pub mod plan;
-pub mod plan_file;
 pub mod referee;
 pub mod request;
 pub mod run;

@@ -12,8 +12,7 @@ use std::{
 use causeway::mutant::Mutant;
 use causeway_sim::{
     mutants::{SEED_LIMIT, hunt},
-    plan::Plan,
-    plan_file,
+    plan::{Plan, file},
     run::{Report, Verdict, run_plan},
     shrink::shrink,
     sweep::{SweepPlan, replay, sweep},
@@ -100,7 +99,7 @@ fn main() -> ExitCode {
 }
 
 fn run(plan: Plan, keep: Keep) -> ExitCode {
-    println!("{plan}");
+    println!("{}", plan.summary());
     let report = run_plan(plan, keep);
     show(&report);
     ExitCode::from(report.verdict.exit_code())
@@ -108,16 +107,19 @@ fn run(plan: Plan, keep: Keep) -> ExitCode {
 
 fn read_plan(path: &Path) -> Result<Plan, String> {
     let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    plan_file::read(&text).map_err(|error| format!("{}: {error}", path.display()))
+    file::read(&text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn print_plan(plan: &Plan) -> Result<ExitCode, String> {
-    print!("{}", plan_file::write(plan).map_err(|error| error.to_string())?);
+    print!("{}", file::write(plan).map_err(|error| error.to_string())?);
     Ok(ExitCode::SUCCESS)
 }
 
 fn run_shrink(plan: &Plan) -> Result<ExitCode, String> {
-    let size = |plan: &Plan| format!("{} faults in {} ms, {} sessions", plan.schedule.len(), plan.faults_ms, plan.load.sessions);
+    let size = |plan: &Plan| {
+        let (faults, operations, sessions) = (plan.faults.len(), plan.operations.len(), plan.sessions());
+        format!("{operations} operations of {sessions} sessions, {faults} faults in {} ms", plan.faults_ms)
+    };
     eprintln!("from {}", size(plan));
     let shrunk = shrink(plan, &|best| eprintln!("run {}: {}", best.runs, size(&best.plan)));
     let shrunk = shrunk.ok_or("the plan passes: there is nothing to find in it")?;
@@ -138,7 +140,7 @@ fn run_sweep(plan: &SweepPlan) -> ExitCode {
     println!("{:.0} seeds a minute with {} jobs", per_minute(report.seeds, took), plan.jobs);
     let Some((seed, first)) = report.failure else { return ExitCode::SUCCESS };
     let again = replay(seed, plan.mutant, &first, Keep::Last(LAST_LINES));
-    println!("\n{}", Plan::draw(seed, plan.mutant));
+    println!("\n{}", Plan::draw(seed, plan.mutant).summary());
     show(&again);
     let mutant = plan.mutant.map(|mutant| format!(" --mutant {mutant}")).unwrap_or_default();
     println!("replay: cargo run --release -p causeway-sim -- run --seed {seed}{mutant} --trace");

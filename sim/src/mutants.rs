@@ -71,7 +71,7 @@ pub fn catcher(mutant: Mutant) -> Catcher {
         Mutant::LastArrivalWins => Catcher::Checkers(&["stamps_never_go_back", "same_set_same_state"]),
         Mutant::TombstoneCollectedEarly => Catcher::Checkers(&["tombstones"]),
         Mutant::DeleteWithoutTombstone => {
-            Catcher::Checkers(&["same_set_same_state", "stamps_never_go_back", "durability", "convergence"])
+            Catcher::Checkers(&["same_set_same_state", "stamps_never_go_back", "durability", "convergence", "token_covers_past"])
         }
         Mutant::MacNotChecked => Catcher::Checkers(&["answers"]),
         Mutant::RetryAppliedTwice => Catcher::Checkers(&["records_are_asked_for"]),

@@ -58,7 +58,7 @@ impl Nemesis {
             self.jump(node, *skew_ms);
         }
         for node in self.cluster.nodes() {
-            self.cluster.change_client_link(node, |link| link.loss = plan.load.client_loss);
+            self.cluster.change_client_link(node, |link| link.loss = plan.client_loss);
         }
     }
 

@@ -10,14 +10,14 @@ use causeway::{clock::TokenKeys, id::NodeId, mutant::Mutant, store::Key};
 use crate::{
     checker::{Answer, Judge, Property, Reading, Violation, answers::outcome_of, convergence},
     cluster::Cluster,
-    history::{Kind, Outcome},
+    history::{Kind, OpId, Operation, Outcome},
     nemesis::Nemesis,
     plan::Plan,
     referee::{Ear, Referee},
     request::{KeyCall, read},
     seeded::run_seeded,
     streams::Streams,
-    trace::Keep,
+    trace::{Keep, Line},
     workload::Workload,
 };
 
@@ -27,9 +27,10 @@ const PATIENCE_US: u64 = 30_000_000;
 const LOOK_AGAIN_US: u64 = 250_000;
 
 /// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Verdict {
     /// Nothing is wrong.
+    #[default]
     Passed,
     /// Something happened that must not.
     Safety(Violation),
@@ -42,10 +43,12 @@ pub enum Verdict {
 }
 
 /// A run and what came of it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Report {
     /// How it ended.
     pub verdict: Verdict,
+    /// When it ended, in simulated microseconds.
+    pub ended_us: u64,
     /// How many operations clients began.
     pub operations: u32,
     /// How often each kind of fault happened.
@@ -54,8 +57,12 @@ pub struct Report {
     pub longest_token: usize,
     /// Stands for everything that happened: two runs with the same digest are the same.
     pub digest: u64,
+    /// What each probe read.
+    pub probed: BTreeMap<OpId, Key>,
+    /// What clients did and saw, if all was kept.
+    pub history: Vec<Operation>,
     /// The last lines of the trace, as far as they were kept.
-    pub trace: Vec<String>,
+    pub trace: Vec<Line>,
 }
 
 impl Verdict {
@@ -106,28 +113,31 @@ pub fn run_plan(plan: Plan, keep: Keep) -> Report {
     std::panic::catch_unwind(run).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
         let verdict = Verdict::Crash(text.unwrap_or("a panic without a message").to_owned());
-        Report { verdict, operations: 0, faults: BTreeMap::new(), longest_token: 0, digest: 0, trace: Vec::new() }
+        Report { verdict, ..Report::default() }
     })
 }
 
 struct Run {
-    plan: Plan,
+    plan: Arc<Plan>,
+    keep: Keep,
     cluster: Arc<Cluster>,
     referee: Arc<Referee>,
     nemesis: Arc<Nemesis>,
     workload: Arc<Workload>,
-    streams: Streams,
 }
 
 async fn simulate(plan: Plan, streams: Streams, keep: Keep) -> Report {
     let cluster = Cluster::found(plan.cluster(keep), streams).expect("a plan's cluster can be founded");
-    let judge =
-        Judge::new(cluster.config(), plan.load.sessions.into(), TokenKeys::default().of_cluster(cluster.config().cluster()));
+    let mut judge =
+        Judge::new(cluster.config(), plan.sessions().into(), TokenKeys::default().of_cluster(cluster.config().cluster()));
+    if keep == Keep::All {
+        judge.archive();
+    }
     let referee = Referee::new(judge);
     cluster.world().observe_with(Arc::new(std::sync::Mutex::new(Ear(referee.clone()))));
     let nemesis = Nemesis::new(cluster.clone(), referee.clone());
-    let workload = Workload::new(cluster.clone(), referee.clone(), plan.load.clone());
-    let run = Run { plan, cluster, referee, nemesis, workload, streams };
+    let workload = Workload::new(cluster.clone(), referee.clone(), &plan, streams);
+    let run = Run { plan: Arc::new(plan), keep, cluster, referee, nemesis, workload };
     let verdict = tokio::select! {
         biased;
         violation = run.referee.violated() => Verdict::Safety(violation),
@@ -143,8 +153,8 @@ impl Run {
         self.cluster.nodes().for_each(|node| self.cluster.start(node));
         world.sleep_us(self.plan.warm_up_ms * 1_000).await;
         let until_us = world.now_us() + self.plan.faults_ms * 1_000;
-        madsim::task::spawn(self.nemesis.clone().run(self.plan.schedule.clone()));
-        let load = madsim::task::spawn(self.workload.clone().run(self.streams, until_us));
+        madsim::task::spawn(self.nemesis.clone().run(self.plan.faults.clone()));
+        let load = madsim::task::spawn(self.workload.clone().run(self.plan.clone(), until_us));
         world.sleep_us(self.plan.faults_ms * 1_000).await;
         self.nemesis.heal();
         let _ = load.await;
@@ -179,7 +189,7 @@ impl Run {
     async fn scan(&self) -> (Option<String>, Vec<Reading>) {
         let config = self.cluster.config();
         let mut readings = Vec::new();
-        for key in Workload::keys(&self.plan.load) {
+        for key in self.plan.keys() {
             for member in config.replicas(config.shard_of(&key)) {
                 match self.look(member.node, &key, None).await {
                     Ok(outcome) => readings.push(Reading { node: member.node, key: key.clone(), outcome }),
@@ -199,7 +209,7 @@ impl Run {
 
     async fn look(&self, node: NodeId, key: &Key, token: Option<String>) -> Result<Outcome, String> {
         let call = KeyCall::get(key.clone(), token);
-        let scanner = u32::from(self.plan.load.sessions);
+        let scanner = u32::from(self.plan.sessions());
         let response = self.cluster.request(scanner, node, call.request()).await.map_err(|why| why.to_string())?;
         let answer = read(&response);
         match outcome_of(Kind::Get, &answer) {
@@ -213,10 +223,15 @@ impl Run {
     }
 
     fn report(self, verdict: Verdict) -> Report {
-        let (digest, trace) =
-            self.cluster.world().with_trace(|trace| (trace.digest(), trace.lines().map(str::to_owned).collect()));
-        let (operations, longest_token) = self.referee.with(|judge| (judge.books().history().invoked(), judge.longest_token()));
-        Report { verdict, operations, faults: self.nemesis.done(), longest_token, digest, trace }
+        let world = self.cluster.world();
+        let (digest, trace) = world.with_trace(|trace| (trace.digest(), trace.take_lines()));
+        let (operations, longest_token, history) = self.referee.with(|judge| {
+            let history = judge.books().history();
+            let whole = if self.keep == Keep::All { history.whole().into_iter().cloned().collect() } else { Vec::new() };
+            (history.invoked(), judge.longest_token(), whole)
+        });
+        let (faults, probed, ended_us) = (self.nemesis.done(), self.workload.probed(), world.now_us());
+        Report { verdict, ended_us, operations, faults, longest_token, digest, probed, history, trace }
     }
 }
 

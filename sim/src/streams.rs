@@ -21,12 +21,14 @@ pub enum Purpose {
     Node = 4,
     /// Which faults happen when.
     Faults = 5,
-    /// What clients do.
+    /// What clients do, a stream for each session.
     Workload = 6,
     /// The sizes of the run: nodes, shards, settings.
     Shape = 7,
     /// Latency and loss between clients and nodes.
     Clients = 8,
+    /// What a plan leaves open of an operation, a stream for each.
+    Operation = 9,
 }
 
 /// The streams of one run.

@@ -1,8 +1,7 @@
-//! What clients do: sessions that wander between nodes over few hot keys.
+//! Does what a plan says that clients do: sessions, each one operation after another.
 //!
-//! Three habits make bugs show. Keys are few, so that what one session does another sees. Sessions *hop*: what was seen at one node
-//! must hold at the next. And they *probe*: who has read a value reads next, at another node, a key that the value's writer had
-//! touched before it wrote. That is the read that goes wrong when a dependency is lost.
+//! What a plan cannot know is drawn for each operation from a stream of its own: where a retry goes, which of several keys a probe
+//! reads.
 
 use std::{
     collections::BTreeMap,
@@ -18,16 +17,14 @@ use crate::{
     client::NoAnswer,
     cluster::Cluster,
     history::{Invocation, Kind, OpId, Outcome, SessionId},
-    plan::Load,
+    plan::{Action, Plan, Planned, Retry},
     referee::Referee,
     request::{KeyCall, forge, read},
     streams::{Purpose, Streams},
 };
 
-/// How often a named write is retried at most.
+/// How often a write is sent again at most.
 const RETRIES: usize = 2;
-/// One in so many named writes is retried although it was answered.
-const NEEDLESS_RETRY: u32 = 6;
 /// Keys that a session remembers having touched.
 const MEMORY: usize = 4;
 
@@ -35,42 +32,48 @@ const MEMORY: usize = 4;
 pub struct Workload {
     cluster: Arc<Cluster>,
     referee: Arc<Referee>,
-    load: Load,
+    value_bytes: usize,
+    streams: Streams,
     /// What the session of a write had touched before it.
     before: Mutex<BTreeMap<OpId, Vec<Key>>>,
     tokens: Mutex<BTreeMap<SessionId, String>>,
+    probed: Mutex<BTreeMap<OpId, Key>>,
 }
 
 struct Session {
     id: SessionId,
-    node: NodeId,
-    random: ChaCha8Rng,
     touched: Vec<Key>,
-    /// What to read next.
-    probe: Option<Key>,
-    burst: u8,
+    /// The write whose value the last operation saw.
+    saw: Option<OpId>,
 }
 
 impl Workload {
     /// A workload that has not begun.
-    pub fn new(cluster: Arc<Cluster>, referee: Arc<Referee>, load: Load) -> Arc<Self> {
-        Arc::new(Self { cluster, referee, load, before: Mutex::default(), tokens: Mutex::default() })
+    pub fn new(cluster: Arc<Cluster>, referee: Arc<Referee>, plan: &Plan, streams: Streams) -> Arc<Self> {
+        Arc::new(Self {
+            cluster,
+            referee,
+            value_bytes: plan.value_bytes,
+            streams,
+            before: Mutex::default(),
+            tokens: Mutex::default(),
+            probed: Mutex::default(),
+        })
     }
 
-    /// The keys that it uses.
-    pub fn keys(load: &Load) -> impl Iterator<Item = Key> + use<> {
-        (0..load.keys).map(|number| format!("k{number}").into())
-    }
-
-    /// Runs all sessions until a time, and returns once each has had its last answer.
-    pub async fn run(self: Arc<Self>, streams: Streams, until_us: u64) {
-        let nodes: Vec<NodeId> = self.cluster.nodes().collect();
-        let tasks: Vec<_> = (0..self.load.sessions)
-            .map(|number| {
-                let mut random = streams.numbered(Purpose::Workload, number.into());
-                let node = nodes[random.random_range(0..nodes.len())];
-                let session = Session { id: SessionId(number), node, random, touched: Vec::new(), probe: None, burst: 0 };
-                madsim::task::spawn(self.clone().session(session, until_us))
+    /// Does all operations, and returns once each session has had its last answer. An operation whose turn has not come when the
+    /// time is over is left out.
+    pub async fn run(self: Arc<Self>, plan: Arc<Plan>, until_us: u64) {
+        let origin_us = self.cluster.world().now_us();
+        let mut sessions: BTreeMap<SessionId, Vec<Planned>> = BTreeMap::new();
+        for planned in &plan.operations {
+            sessions.entry(planned.session).or_default().push(planned.clone());
+        }
+        let tasks: Vec<_> = sessions
+            .into_iter()
+            .map(|(id, operations)| {
+                let session = Session { id, touched: Vec::new(), saw: None };
+                madsim::task::spawn(self.clone().session(session, operations, origin_us..until_us))
             })
             .collect();
         for task in tasks {
@@ -84,75 +87,69 @@ impl Workload {
         lock(&self.tokens).clone()
     }
 
-    async fn session(self: Arc<Self>, mut session: Session, until_us: u64) {
-        while self.cluster.world().now_us() < until_us {
-            self.pause(&mut session).await;
-            if session.chance(self.load.hop_percent) {
-                session.node = self.any_node(&mut session.random);
+    /// What each probe read.
+    pub fn probed(&self) -> BTreeMap<OpId, Key> {
+        lock(&self.probed).clone()
+    }
+
+    async fn session(self: Arc<Self>, mut session: Session, operations: Vec<Planned>, span_us: std::ops::Range<u64>) {
+        let world = self.cluster.world();
+        for planned in operations {
+            let at_us = span_us.start + planned.at_ms * 1_000;
+            world.sleep_us(at_us.saturating_sub(world.now_us())).await;
+            if world.now_us() >= span_us.end {
+                return;
             }
-            if session.chance(self.load.forged_percent) {
-                self.try_forged(&mut session).await;
+            match planned.action {
+                Action::Forge { key } => self.try_forged(planned.session, planned.node, planned.op, key).await,
+                _ => self.operate(&mut session, planned).await,
             }
-            self.operate(&mut session).await;
         }
     }
 
-    async fn pause(&self, session: &mut Session) {
-        if session.burst > 0 {
-            session.burst -= 1;
-            return;
-        }
-        if self.load.burst_operations > 0 && session.chance(3) {
-            session.burst = self.load.burst_operations;
-        }
-        let think_us = session.random.random_range(self.load.think_us.clone());
-        self.cluster.world().sleep_us(think_us).await;
-    }
-
-    async fn operate(&self, session: &mut Session) {
-        let mut call = self.draw_call(session);
+    async fn operate(&self, session: &mut Session, planned: Planned) {
+        let mut random = self.streams.numbered(Purpose::Operation, planned.op.0);
+        let (op, mut node) = (planned.op, planned.node);
+        let (mut call, retry) = self.call(session, planned, &mut random);
         let invocation = Invocation {
             session: session.id,
-            node: session.node,
+            node,
             key: call.key.clone(),
             kind: call.kind,
             idempotency: call.idempotency(),
             at_us: self.cluster.world().now_us(),
         };
-        let op = self.referee.with(|judge| judge.invoke(invocation));
-        call.value = op.value(self.load.value_bytes);
+        self.referee.with(|judge| judge.invoke_as(op, invocation));
         if call.kind == Kind::Put {
             lock(&self.before).insert(op, session.touched.clone());
         }
-        let mut outcome = self.attempt(session, op, &call).await;
+        let mut outcome = self.attempt(session.id, node, op, &call).await;
         for _ in 0..RETRIES {
-            let needless = outcome.is_acknowledged() && session.random.random_ratio(1, NEEDLESS_RETRY);
-            if call.name.is_none() || !(outcome == Outcome::Unknown || needless) {
+            let again = retry == Retry::Always && outcome.is_acknowledged();
+            if retry == Retry::Never || !(again || outcome == Outcome::Unknown) {
                 break;
             }
-            if session.random.random_bool(0.5) {
-                session.node = self.any_node(&mut session.random);
+            if random.random_bool(0.5) {
+                node = NodeId(random.random_range(0..u32::from(self.cluster.plan().nodes)));
             }
             call.token = lock(&self.tokens).get(&session.id).cloned();
             self.referee.with(|judge| judge.retry(op));
-            outcome = self.attempt(session, op, &call).await;
+            outcome = self.attempt(session.id, node, op, &call).await;
         }
-        if let Outcome::Found(write) = outcome {
-            self.plan_probe(session, write);
-        }
+        session.saw = if let Outcome::Found(write) = outcome { Some(write) } else { None };
         session.touch(call.key);
     }
 
     /// Sends a call once. The session keeps the metadata that comes back.
-    async fn attempt(&self, session: &Session, op: OpId, call: &KeyCall) -> Outcome {
-        let answer = self.cluster.request(session.id.0.into(), session.node, call.request()).await;
+    async fn attempt(&self, session: SessionId, node: NodeId, op: OpId, call: &KeyCall) -> Outcome {
+        let answer = self.cluster.request(session.0.into(), node, call.request()).await;
         let at_us = self.cluster.world().now_us();
         match answer {
             Ok(response) => {
                 let answer = read(&response);
                 let outcome = self.referee.judge(|judge| judge.answered(op, &answer, at_us));
                 if let Some(token) = answer.token {
-                    lock(&self.tokens).insert(session.id, token);
+                    lock(&self.tokens).insert(session, token);
                 }
                 outcome.unwrap_or(Outcome::Unknown)
             }
@@ -167,61 +164,46 @@ impl Workload {
         }
     }
 
-    fn draw_call(&self, session: &mut Session) -> KeyCall {
+    fn call(&self, session: &Session, planned: Planned, random: &mut ChaCha8Rng) -> (KeyCall, Retry) {
         let token = lock(&self.tokens).get(&session.id).cloned();
-        if let Some(key) = session.probe.take() {
-            session.node = self.any_node(&mut session.random);
-            return KeyCall::get(key, token);
+        let (op, key) = (planned.op, planned.action.key().clone());
+        let (kind, retry, concern) = match planned.action {
+            Action::Get { .. } | Action::Forge { .. } => return (KeyCall::get(key, token), Retry::Never),
+            Action::Probe { .. } => {
+                let key = session.saw.and_then(|write| self.touched_before(write, random)).unwrap_or(key);
+                lock(&self.probed).insert(op, key.clone());
+                return (KeyCall::get(key, token), Retry::Never);
+            }
+            Action::Put { retry, concern, .. } => (Kind::Put, retry, concern),
+            Action::Delete { retry, concern, .. } => (Kind::Delete, retry, concern),
+        };
+        let mut call = KeyCall { kind, write_concern: concern, ..KeyCall::get(key, token) };
+        if kind == Kind::Put {
+            call.value = op.value(self.value_bytes);
         }
-        let hot = session.chance(self.load.hot_percent);
-        let number = session.random.random_range(0..if hot { 2 } else { self.load.keys });
-        let mut call = KeyCall::get(format!("k{number}").into(), token);
-        let dice = session.random.random_range(0..100);
-        let Load { put_percent, delete_percent, named_percent, concern_percent, .. } = self.load;
-        if dice < put_percent {
-            call.kind = Kind::Put;
-        } else if dice < put_percent + delete_percent {
-            call.kind = Kind::Delete;
-        } else {
-            return call;
+        // Of two deletes of a key under way, one needs a name to be told from the other.
+        let is_ambiguous = kind == Kind::Delete && self.referee.with(|judge| judge.books().nameless_delete(&call.key).is_some());
+        if retry != Retry::Never || is_ambiguous {
+            call.name = Some(format!("{}-{}", session.id, op.0));
         }
-        let ambiguous =
-            call.kind == Kind::Delete && self.referee.with(|judge| judge.books().nameless_delete(&call.key).is_some());
-        if ambiguous || session.chance(named_percent) {
-            call.name = Some(format!("{}-{}", session.id, session.random.random::<u64>()));
-        }
-        if session.chance(concern_percent) {
-            call.write_concern = 2;
-        }
-        call
+        (call, retry)
     }
 
-    fn plan_probe(&self, session: &mut Session, write: OpId) {
-        if session.chance(self.load.probe_percent) {
-            let before = lock(&self.before);
-            session.probe = before.get(&write).and_then(|keys| keys.choose(&mut session.random)).cloned();
-        }
+    fn touched_before(&self, write: OpId, random: &mut ChaCha8Rng) -> Option<Key> {
+        lock(&self.before).get(&write).and_then(|keys| keys.choose(random)).cloned()
     }
 
-    async fn try_forged(&self, session: &mut Session) {
-        let Some(token) = lock(&self.tokens).get(&session.id).cloned() else { return };
-        let forged = forge(&token, session.random.random_range(0..token.len()));
-        let call = KeyCall::get("k0".into(), Some(forged));
-        if let Ok(response) = self.cluster.request(session.id.0.into(), session.node, call.request()).await {
+    async fn try_forged(&self, session: SessionId, node: NodeId, op: OpId, key: Key) {
+        let Some(token) = lock(&self.tokens).get(&session).cloned() else { return };
+        let place = self.streams.numbered(Purpose::Operation, op.0).random_range(0..token.len());
+        let call = KeyCall::get(key, Some(forge(&token, place)));
+        if let Ok(response) = self.cluster.request(session.0.into(), node, call.request()).await {
             self.referee.judge(|_| check_forged(&read(&response)));
         }
-    }
-
-    fn any_node(&self, random: &mut ChaCha8Rng) -> NodeId {
-        NodeId(random.random_range(0..u32::from(self.cluster.plan().nodes)))
     }
 }
 
 impl Session {
-    fn chance(&mut self, percent: u8) -> bool {
-        self.random.random_ratio(percent.min(100).into(), 100)
-    }
-
     fn touch(&mut self, key: Key) {
         if self.touched.len() == MEMORY {
             self.touched.remove(0);

@@ -3,8 +3,10 @@
 use causeway::{id::NodeId, mutant::Mutant};
 use causeway_sim::{
     fault::{Fault, Timed},
-    plan::Plan,
-    plan_file::{read, write},
+    plan::{
+        Plan,
+        file::{read, write},
+    },
     run::{Verdict, run_plan},
     shrink::shrink,
     trace::Keep,
@@ -19,7 +21,7 @@ fn the_plan_of_every_seed_is_read_as_it_was_written() {
     let mut kinds = std::collections::BTreeSet::new();
     for seed in 0..300 {
         let plan = Plan::draw(seed, (seed % 7 == 0).then_some(Mutant::GapAccepted));
-        kinds.extend(plan.schedule.iter().map(|timed| timed.fault.kind()));
+        kinds.extend(plan.faults.iter().map(|timed| timed.fault.kind()));
         assert_eq!(read(&write(&plan).expect("written")).as_ref(), Ok(&plan), "seed {seed}");
     }
     assert_eq!(kinds.len(), 18, "every kind of fault was written: {kinds:?}");
@@ -35,13 +37,12 @@ fn a_plan_from_a_file_is_the_same_run() {
 #[test]
 fn a_file_that_was_edited_does_what_it_says() {
     let text = file(3, None);
-    let (before, after) = text.split_once("schedule = [\n").expect("a schedule");
+    let (before, after) = text.split_once("faults = [\n").expect("a list");
     let (_, after) = after.split_once("]\n").expect("its end");
-    let text = format!(
-        "# Only this.\n{before}schedule = [\n  {{ at_ms = 500, fault = \"kill\", node = 4, down_ms = 100 }},\n]\n{after}"
-    );
+    let text =
+        format!("# Only this.\n{before}faults = [\n  {{ at_ms = 500, fault = \"kill\", node = 4, down_ms = 100 }},\n]\n{after}");
     let plan = read(&text).expect("a plan");
-    assert_eq!(plan.schedule, [Timed { at_ms: 500, fault: Fault::Kill { node: NodeId(4), down_ms: 100 } }]);
+    assert_eq!(plan.faults, [Timed { at_ms: 500, fault: Fault::Kill { node: NodeId(4), down_ms: 100 } }]);
     let report = run_plan(plan, Keep::Nothing);
     assert_eq!((report.verdict, report.faults), (Verdict::Passed, [("kill", 1)].into()));
 }
@@ -49,10 +50,10 @@ fn a_file_that_was_edited_does_what_it_says() {
 #[test]
 fn a_file_that_means_nothing_is_refused_with_the_reason() {
     let text = file(3, None);
-    let schedule = |line: &str| {
-        let (before, after) = text.split_once("schedule = [\n").expect("a schedule");
+    let faults = |line: &str| {
+        let (before, after) = text.split_once("faults = [\n").expect("a list");
         format!(
-            "{before}schedule = [\n{line}\n{}",
+            "{before}faults = [\n{line}\n{}",
             after.split_once("\n]\n").map(|(_, rest)| format!("]\n{rest}")).expect("its end")
         )
     };
@@ -60,12 +61,13 @@ fn a_file_that_means_nothing_is_refused_with_the_reason() {
         (text.replace("format = 1", "format = 2"), "reads format 1"),
         (text.replace("nodes = 6", "nodes = 5"), "6 clocks for 5 nodes"),
         (text.replace("tail_bytes", "tale_bytes"), "tale_bytes"),
-        (text.replace("put_percent", "puts"), "puts"),
-        (schedule("{ at_ms = 1, fault = \"kill\", node = 9, down_ms = 1 },"), "there is no node 9"),
-        (schedule("{ at_ms = 1, fault = \"kill\", node = 1, down_ms = 1, for_ms = 1 },"), "for_ms"),
-        (schedule("{ at_ms = 1, fault = \"earthquake\" },"), "earthquake"),
+        (text.replace("do = \"put\"", "do = \"push\""), "push"),
+        (text.replace("op = 7, ", "op = 8, "), "two are called #8"),
+        (faults("{ at_ms = 1, fault = \"kill\", node = 9, down_ms = 1 },"), "there is no node 9"),
+        (faults("{ at_ms = 1, fault = \"kill\", node = 1, down_ms = 1, for_ms = 1 },"), "for_ms"),
+        (faults("{ at_ms = 1, fault = \"earthquake\" },"), "earthquake"),
         (
-            schedule("{ at_ms = 2, fault = \"blackout\", down_ms = 1 },\n{ at_ms = 1, fault = \"blackout\", down_ms = 1 },"),
+            faults("{ at_ms = 2, fault = \"blackout\", down_ms = 1 },\n{ at_ms = 1, fault = \"blackout\", down_ms = 1 },"),
             "after 2",
         ),
     ];
@@ -76,17 +78,24 @@ fn a_file_that_means_nothing_is_refused_with_the_reason() {
 }
 
 #[test]
-fn a_failing_plan_becomes_small_and_fails_in_the_same_way() {
+fn a_failing_plan_becomes_minimal_and_fails_in_the_same_way() {
     let plan = Plan::draw(0, Some(Mutant::RecoveryDropsTail));
     let caught_by = run_plan(plan.clone(), Keep::Nothing).verdict.caught_by();
     let shrunk = shrink(&plan, &|_| {}).expect("it fails");
+    let Plan { faults, operations, .. } = &shrunk.plan;
     assert_eq!(shrunk.report.verdict.caught_by(), caught_by);
     assert_eq!(run_plan(shrunk.plan.clone(), Keep::Nothing).digest, shrunk.report.digest);
-    assert!(shrunk.plan.schedule.len() <= 3, "{} of {} faults", shrunk.plan.schedule.len(), plan.schedule.len());
-    for left_out in 0..shrunk.plan.schedule.len() {
+    assert!(faults.len() <= 3 && operations.len() <= 12, "{} faults, {} operations", faults.len(), operations.len());
+    let without = |change: &dyn Fn(&mut Plan)| {
         let mut smaller = shrunk.plan.clone();
-        smaller.schedule.remove(left_out);
-        assert_ne!(run_plan(smaller, Keep::Nothing).verdict.caught_by(), caught_by, "fault {left_out} can be left out");
+        change(&mut smaller);
+        run_plan(smaller, Keep::Nothing).verdict.caught_by()
+    };
+    for place in 0..faults.len() {
+        assert_ne!(without(&|plan| drop(plan.faults.remove(place))), caught_by, "fault {place} can be left out");
+    }
+    for place in 0..operations.len() {
+        assert_ne!(without(&|plan| drop(plan.operations.remove(place))), caught_by, "operation {place} can be left out");
     }
 }
 

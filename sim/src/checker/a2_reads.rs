@@ -44,7 +44,7 @@ fn newest_of<'a>(writes: impl Iterator<Item = &'a Operation>) -> Option<&'a Oper
 }
 
 fn check_somebody_wrote(books: &Books, reader: &Operation, returned: OpId) -> Result<(), Violation> {
-    if returned.0 < books.history().invoked() {
+    if returned < books.history().bound() {
         return Ok(());
     }
     Err(Property::AnswersByContract.violated(format!("{reader} returned {returned}, which nobody wrote")))

@@ -82,8 +82,20 @@ impl Books {
         ids.filter_map(|id| self.history.get(*id)).filter(move |write| !refused(write))
     }
 
-    /// Notes a new operation.
+    /// Keeps what is forgotten from now on, for [`History::whole`].
+    pub fn archive(&mut self) {
+        self.history.archive();
+    }
+
+    /// Notes a new operation, under the next free name.
     pub fn invoke(&mut self, invocation: Invocation) -> OpId {
+        let id = self.history.bound();
+        self.invoke_as(id, invocation);
+        id
+    }
+
+    /// Notes a new operation that has a name.
+    pub fn invoke_as(&mut self, id: OpId, invocation: Invocation) {
         let session = &mut self.sessions[usize::from(invocation.session.0)];
         let sequence = match invocation.kind {
             Kind::Get => 0,
@@ -94,14 +106,13 @@ impl Books {
         };
         let past = session.past.clone();
         let Invocation { key, idempotency, .. } = invocation.clone();
-        let id = self.history.invoke(invocation, sequence, past);
+        self.history.invoke(id, invocation, sequence, past);
         if sequence > 0 {
             self.writes_by_key.entry(key).or_default().push(id);
             if let Some(operation) = idempotency {
                 self.by_operation.insert(operation, id);
             }
         }
-        id
     }
 
     /// Notes that an operation is sent once more.
@@ -147,7 +158,7 @@ impl Books {
             (None, Some(operation)) => self.by_operation.get(&operation.id).copied(),
             (None, None) => self.nameless_delete(&write.key),
         };
-        match id.filter(|id| id.0 < self.history.invoked()) {
+        match id.filter(|id| *id < self.history.bound()) {
             Some(id) if self.history.get(id).is_some() => Asked::By(id),
             Some(_) => Asked::Once,
             None => Asked::ByNobody,
@@ -217,7 +228,7 @@ impl Books {
             ids.retain(|id| !stale.contains(id));
             forgotten.extend(stale);
         }
-        let newest = self.history.invoked().saturating_sub(SWEEP_OPERATIONS);
+        let newest = self.history.bound().0.saturating_sub(SWEEP_OPERATIONS);
         let closed = |op: &&Operation| !op.is_write() && op.outcome != Outcome::Pending && op.id.0 < newest;
         forgotten.extend(self.history.iter().filter(closed).map(|op| op.id));
         for id in forgotten {

@@ -50,6 +50,16 @@ impl Judge {
         self.books.invoke(invocation)
     }
 
+    /// A session begins an operation that has a name.
+    pub fn invoke_as(&mut self, op: OpId, invocation: Invocation) {
+        self.books.invoke_as(op, invocation);
+    }
+
+    /// Keeps the whole history from now on, however long it gets.
+    pub fn archive(&mut self) {
+        self.books.archive();
+    }
+
     /// A session sends an operation once more, under the same idempotency key.
     pub fn retry(&mut self, op: OpId) {
         self.books.retry(op);

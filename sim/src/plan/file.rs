@@ -1,11 +1,11 @@
-//! Plans as files: TOML, one line a fault, made to be read, edited and kept beside the story of a bug.
+//! Plans as files: TOML, one line a fault and one line an operation, made to be read, edited and kept beside the story of a bug.
 
-use std::fmt::Write;
+use std::{collections::BTreeSet, fmt::Write};
 
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::plan::Plan;
+use crate::plan::{Plan, Planned};
 
 /// Which form of the file this program writes, and the only one that it reads.
 const FORMAT: u32 = 1;
@@ -27,23 +27,27 @@ struct File {
 /// A number is larger than TOML can hold: 2^63 - 1.
 pub fn write(plan: &Plan) -> Result<String, PlanFileError> {
     let mut table = Table::try_from(plan).map_err(|error| PlanFileError(error.to_string()))?;
-    let schedule = table.remove("schedule");
+    let lists = ["faults", "operations"].map(|name| (name, table.remove(name)));
     let rest = toml::to_string(&File { format: FORMAT, plan: table }).map_err(|error| PlanFileError(error.to_string()))?;
-    let mut faults = String::new();
-    for timed in schedule.iter().filter_map(Value::as_array).flatten() {
-        // A `String` takes whatever is written to it.
-        let _ = writeln!(faults, "  {timed},");
-    }
     // An array before the first table belongs to the plan itself.
     let (plain, tables) = rest.split_once("\n[").unwrap_or((&rest, ""));
-    Ok(format!("{}\nschedule = [\n{faults}]\n\n[{tables}", plain.trim_end()))
+    let mut text = format!("{}\n", plain.trim_end());
+    for (name, list) in lists {
+        // A `String` takes whatever is written to it.
+        let _ = writeln!(text, "{name} = [");
+        for line in list.iter().filter_map(Value::as_array).flatten() {
+            let _ = writeln!(text, "  {line},");
+        }
+        text.push_str("]\n");
+    }
+    Ok(format!("{text}\n[{tables}"))
 }
 
 /// Reads what [`write`] wrote, or what was made of it by hand.
 ///
 /// # Errors
-/// It is no TOML, or of another format; something is missing, unknown, or means nothing: a node that is not there, faults that are
-/// not in the order of time.
+/// It is no TOML, or of another format; something is missing, unknown, or means nothing: a node that is not there, a list that is
+/// not in the order of time, two operations of one name.
 pub fn read(text: &str) -> Result<Plan, PlanFileError> {
     let file: File = toml::from_str(text).map_err(|error| PlanFileError(error.to_string()))?;
     if file.format != FORMAT {
@@ -60,15 +64,29 @@ fn check(plan: &Plan) -> Result<(), String> {
         return Err(format!("skews_ms: {} clocks for {nodes} nodes", plan.skews_ms.len()));
     }
     plan.cluster(crate::trace::Keep::Nothing).config().map_err(|error| error.to_string())?;
+    in_order("faults", plan.faults.iter().map(|timed| timed.at_ms))?;
+    in_order("operations", plan.operations.iter().map(|planned| planned.at_ms))?;
+    let mut names = BTreeSet::new();
+    for Planned { op, .. } in &plan.operations {
+        if !names.insert(op) {
+            return Err(format!("operations: two are called {op}"));
+        }
+    }
+    let of_faults = plan.faults.iter().flat_map(|timed| timed.fault.nodes());
+    let of_operations = plan.operations.iter().map(|planned| planned.node);
+    match of_faults.chain(of_operations).find(|node| node.0 >= nodes) {
+        Some(node) => Err(format!("there is no node {}: {nodes} nodes are numbered from 0", node.0)),
+        None => Ok(()),
+    }
+}
+
+fn in_order(list: &str, times_ms: impl Iterator<Item = u64>) -> Result<(), String> {
     let mut now_ms = 0;
-    for timed in &plan.schedule {
-        if timed.at_ms < now_ms {
-            return Err(format!("schedule: at_ms = {} comes after {now_ms}", timed.at_ms));
+    for at_ms in times_ms {
+        if at_ms < now_ms {
+            return Err(format!("{list}: at_ms = {at_ms} comes after {now_ms}"));
         }
-        now_ms = timed.at_ms;
-        if let Some(node) = timed.fault.nodes().into_iter().find(|node| node.0 >= nodes) {
-            return Err(format!("schedule: at_ms = {now_ms}: there is no node {}", node.0));
-        }
+        now_ms = at_ms;
     }
     Ok(())
 }

@@ -1,17 +1,28 @@
-//! One run as data: sizes, load, and every fault with its time. Drawn from a seed ([`swarm`](crate::swarm)), printed before the run,
-//! written to a file ([`plan_file`](crate::plan_file)), edited, and run again.
+//! One run as data: the cluster, every operation of its clients and every fault, each with its time. Drawn from a seed
+//! ([`swarm`](crate::swarm)), printed before the run, written to a file ([`file`]), edited, shrunk, and run again, also after the
+//! code has changed.
 //!
-//! What a plan does not say is drawn while it runs, from the stream of its purpose and its seed: what clients do, how long frames take.
+//! What a plan does not say is drawn while it runs, how long a frame takes for one: each such draw from the plan's seed and what
+//! it is for ([`streams`](crate::streams)), so that an event more or less leaves the others as they were.
 
-use std::{fmt, ops::RangeInclusive};
+pub mod file;
+mod operation;
 
-use causeway::{mutant::Mutant, node::Settings, store::FsyncPolicy};
+use std::{collections::BTreeSet, fmt};
+
+use causeway::{
+    mutant::Mutant,
+    node::Settings,
+    store::{FsyncPolicy, Key},
+};
 use serde::{Deserialize, Serialize};
+
+pub use operation::{Action, Planned, Retry};
 
 use crate::{
     cluster::ClusterPlan,
     fault::Timed,
-    plan_file::{optional_text, text},
+    plan::file::{optional_text, text},
     trace::Keep,
 };
 
@@ -28,9 +39,9 @@ pub struct Plan {
     pub nodes: u16,
     /// Shards of the cluster.
     pub shards: u16,
-    /// How long nothing goes wrong at first, in milliseconds.
+    /// How long nothing happens at first, in milliseconds.
     pub warm_up_ms: u64,
-    /// How long things go wrong, in milliseconds.
+    /// How long clients work and things go wrong, in milliseconds.
     pub faults_ms: u64,
     /// Bytes of records that nodes keep for peers that are behind; small ones bring whole snapshots into play.
     pub tail_bytes: u64,
@@ -41,48 +52,32 @@ pub struct Plan {
     /// When a record counts as durable. A laxer policy than `always` is combined with clean restarts only.
     #[serde(with = "text")]
     pub fsync: FsyncPolicy,
-    /// By how much each node's wall clock is off from the start, in milliseconds.
-    pub skews_ms: Vec<i64>,
-    /// What clients do.
-    pub load: Load,
-    /// What is wrong with links between nodes all the time.
-    pub links: Links,
-    /// What goes wrong when, in order of time.
-    pub schedule: Vec<Timed>,
-}
-
-/// What clients do. Shares are in percent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Load {
-    /// Clients that each do one operation after another.
-    pub sessions: u16,
-    /// Keys; all are hot.
-    pub keys: u16,
-    /// The share of operations that go to the two hottest keys.
-    pub hot_percent: u8,
-    /// Between an answer and the next operation, in microseconds.
-    pub think_us: RangeInclusive<u64>,
-    /// Operations without a pause between them, now and then; 0 leaves bursts out.
-    pub burst_operations: u8,
-    /// The share of puts.
-    pub put_percent: u8,
-    /// The share of deletes.
-    pub delete_percent: u8,
-    /// How often a session moves to another node before an operation.
-    pub hop_percent: u8,
-    /// How often a session that read a value reads next what its writer had touched before, elsewhere.
-    pub probe_percent: u8,
-    /// The share of writes with an idempotency key. Those are retried when their outcome is unknown, and sometimes when not.
-    pub named_percent: u8,
-    /// The share of writes that must be durable on two members before they are answered.
-    pub concern_percent: u8,
-    /// The share of operations that are preceded by one with a forged token.
-    pub forged_percent: u8,
+    /// Whether faults may destroy every copy of an acknowledged write.
+    #[serde(default, skip_serializing_if = "Losses::are_none")]
+    pub losses: Losses,
     /// Bytes of a value, about.
     pub value_bytes: usize,
     /// The probability that a request, or an answer, between clients and nodes is lost.
     pub client_loss: f64,
+    /// By how much each node's wall clock is off from the start, in milliseconds.
+    pub skews_ms: Vec<i64>,
+    /// What is wrong with links between nodes all the time.
+    pub links: Links,
+    /// What goes wrong when, in order of time.
+    pub faults: Vec<Timed>,
+    /// What clients do when, in order of time.
+    pub operations: Vec<Planned>,
+}
+
+/// Whether faults may destroy every copy of an acknowledged write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Losses {
+    /// No: what would is left out while the plan runs.
+    #[default]
+    None,
+    /// Yes. Such a run is judged without liveness and durability.
+    Allowed,
 }
 
 /// How links between nodes are while nothing else is wrong with them.
@@ -112,6 +107,12 @@ pub enum Reordering {
     Always,
 }
 
+impl Losses {
+    fn are_none(&self) -> bool {
+        *self == Self::None
+    }
+}
+
 impl Plan {
     /// What the cluster is made of.
     pub fn cluster(&self, keep: Keep) -> ClusterPlan {
@@ -123,35 +124,48 @@ impl Plan {
         };
         ClusterPlan { nodes: self.nodes, shards: self.shards, settings, fsync: self.fsync, keep, ..ClusterPlan::default() }
     }
-}
 
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, nodes, shards, warm_up_ms, faults_ms, load, links, .. } = self;
-        write!(f, "seed {seed}")?;
-        if let Some(mutant) = self.mutant {
-            write!(f, ", mutant {mutant}")?;
-        }
-        writeln!(f, "\n  cluster   {nodes} nodes, {shards} shards, fsync {}", self.fsync)?;
-        let (wait, holdoff) = (self.causal_wait_ms, self.repair_holdoff_ms);
-        writeln!(f, "  settings  causal wait {wait} ms, repair holdoff {holdoff} ms, tail {} bytes", self.tail_bytes)?;
-        writeln!(f, "  time      {warm_up_ms} ms warm-up, {faults_ms} ms of faults")?;
-        writeln!(f, "  load      {load}")?;
-        writeln!(f, "  links     {links}")?;
-        writeln!(f, "  clocks    off by {:?} ms", self.skews_ms)?;
-        write!(f, "  faults    {}, by milliseconds after the warm-up", self.schedule.len())?;
-        self.schedule.iter().try_for_each(|Timed { at_ms, fault }| write!(f, "\n  {at_ms:>8}  {fault}"))
+    /// How many sessions there are. Sessions are numbered from 0; the one after the last looks at what came out.
+    pub fn sessions(&self) -> u16 {
+        self.operations.iter().map(|planned| planned.session.0 + 1).max().unwrap_or_default()
+    }
+
+    /// The keys that clients use.
+    pub fn keys(&self) -> BTreeSet<Key> {
+        self.operations.iter().map(|planned| planned.action.key().clone()).collect()
+    }
+
+    /// The plan in few lines, without its operations.
+    pub fn summary(&self) -> Summary<'_> {
+        Summary(self)
     }
 }
 
-impl fmt::Display for Load {
+/// Shows the sizes of a plan and its faults.
+pub struct Summary<'a>(&'a Plan);
+
+impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sessions, keys, put_percent, delete_percent, hop_percent, probe_percent, .. } = self;
-        write!(f, "{sessions} sessions, {keys} keys, {}..{} us apart", self.think_us.start(), self.think_us.end())?;
-        write!(f, ", {put_percent} % puts, {delete_percent} % deletes, hop {hop_percent} %, probe {probe_percent} %")?;
-        let Self { hot_percent, named_percent, concern_percent, forged_percent, .. } = self;
-        write!(f, ", hot {hot_percent} %, named {named_percent} %, concern 2 {concern_percent} %, forged {forged_percent} %")?;
-        write!(f, ", bursts of {}, values of {} bytes, loss {}", self.burst_operations, self.value_bytes, self.client_loss)
+        let plan = self.0;
+        let Plan { seed, nodes, shards, warm_up_ms, faults_ms, links, .. } = plan;
+        write!(f, "seed {seed}")?;
+        if let Some(mutant) = plan.mutant {
+            write!(f, ", mutant {mutant}")?;
+        }
+        if plan.losses == Losses::Allowed {
+            f.write_str(", loss allowed: judged without liveness and durability")?;
+        }
+        writeln!(f, "\n  cluster   {nodes} nodes, {shards} shards, fsync {}", plan.fsync)?;
+        let (wait, holdoff) = (plan.causal_wait_ms, plan.repair_holdoff_ms);
+        writeln!(f, "  settings  causal wait {wait} ms, repair holdoff {holdoff} ms, tail {} bytes", plan.tail_bytes)?;
+        writeln!(f, "  time      {warm_up_ms} ms warm-up, {faults_ms} ms of faults")?;
+        let (operations, sessions, keys) = (plan.operations.len(), plan.sessions(), plan.keys().len());
+        write!(f, "  load      {operations} operations, {sessions} sessions, {keys} keys, ")?;
+        writeln!(f, "values of {} bytes, loss {}", plan.value_bytes, plan.client_loss)?;
+        writeln!(f, "  links     {links}")?;
+        writeln!(f, "  clocks    off by {:?} ms", plan.skews_ms)?;
+        write!(f, "  faults    {}, by milliseconds after the warm-up", plan.faults.len())?;
+        plan.faults.iter().try_for_each(|Timed { at_ms, fault }| write!(f, "\n  {at_ms:>8}  {fault}"))
     }
 }
 

@@ -1,21 +1,28 @@
 //! Makes a failing plan small: what can be left out without changing how it fails, goes.
 //!
-//! Source: Zeller, Hildebrandt, *Simplifying and Isolating Failure-Inducing Input* (TSE 2002), for the schedule; the rest of a plan
-//! is a few numbers, each of which is tried at its simplest and then halved.
+//! Operations, faults, sessions, keys and nodes together. The lists are cut by delta debugging (Zeller, Hildebrandt, *Simplifying and
+//! Isolating Failure-Inducing Input*, TSE 2002): half of a list, a quarter, in the end one by one, until nothing can go. What is
+//! not a list is tried at its simplest ([`simpler`]).
 //!
-//! A plan says what goes wrong, and clients' operations are drawn while it runs: so a run of the smaller plan is another run, and
-//! whether it fails is found by running it. Two runs fail in the same way when the same checker ends them.
+//! Draws that a plan leaves open are keyed by event, so what is left behaves much as it did: that is what makes a plan of a few
+//! lines out of one of thousands. Still, a smaller plan is another run, and whether it fails is found by running it. Two runs fail
+//! in the same way when the same checker ends them.
+
+mod simpler;
+
+use std::{collections::BTreeSet, ops::Range};
 
 use crate::{
-    plan::{Plan, Reordering},
+    history::SessionId,
+    plan::Plan,
     run::{Report, Verdict, run_plan},
     trace::Keep,
 };
 
 /// A plan that fails, and how.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Shrunk {
-    /// 1-minimal in its faults: without any one of them it passes, or fails in another way.
+    /// 1-minimal in faults and operations: without any one of them it passes, or fails in another way.
     pub plan: Plan,
     /// How it fails.
     pub report: Report,
@@ -23,10 +30,18 @@ pub struct Shrunk {
     pub runs: u32,
 }
 
+/// Where the search stands.
 struct Search<'a> {
     best: Shrunk,
     caught_by: &'static str,
     progress: &'a dyn Fn(&Shrunk),
+}
+
+/// One list of a plan.
+#[derive(Clone, Copy)]
+enum List {
+    Faults,
+    Operations,
 }
 
 /// Makes a plan small; `None` when it passes. Tells of each smaller plan that fails in the same way.
@@ -37,7 +52,11 @@ pub fn shrink(plan: &Plan, progress: &dyn Fn(&Shrunk)) -> Option<Shrunk> {
     }
     let caught_by = report.verdict.caught_by();
     let mut search = Search { best: Shrunk { plan: plan.clone(), report, runs: 1 }, caught_by, progress };
-    while search.simplify() | search.shorten() | search.drop_faults() {}
+    search.end_at_the_violation();
+    search.resolve_probes();
+    search.calm();
+    search.drop_sessions();
+    while search.cut(List::Faults) | search.cut(List::Operations) | search.calm() | search.merge() | search.compress() {}
     Some(search.best)
 }
 
@@ -59,52 +78,106 @@ impl Search<'_> {
         true
     }
 
+    /// Leaves out what comes after the violation.
+    fn end_at_the_violation(&mut self) {
+        let ended_ms = self.best.report.ended_us / 1_000;
+        let until_ms = (ended_ms + 1).saturating_sub(self.best.plan.warm_up_ms);
+        if until_ms < self.best.plan.faults_ms {
+            self.attempt(|plan| end_at(plan, until_ms));
+        }
+    }
+
+    /// Has each probe read what it read, so that it no longer depends on what others do.
+    fn resolve_probes(&mut self) {
+        let probed = std::mem::take(&mut self.best.report.probed);
+        self.attempt(|plan| simpler::resolve_probes(plan, &probed));
+    }
+
     /// Tries the plan without one kind of trouble after the other.
-    fn simplify(&mut self) -> bool {
-        let simpler: [fn(&mut Plan); 11] = [
-            |plan| plan.skews_ms.iter_mut().for_each(|skew_ms| *skew_ms = 0),
-            |plan| plan.links.damage = 0.0,
-            |plan| plan.links.duplication = 0.0,
-            |plan| plan.links.loss = 0.0,
-            |plan| plan.links.reordering = Reordering::Never,
-            |plan| plan.links.latency_us = 1_000,
-            |plan| plan.load.client_loss = 0.0,
-            |plan| plan.load.forged_percent = 0,
-            |plan| plan.load.burst_operations = 0,
-            |plan| plan.load.concern_percent = 0,
-            |plan| plan.load.named_percent = 0,
-        ];
+    fn calm(&mut self) -> bool {
         // Every change is tried, whatever came of those before.
-        simpler.into_iter().fold(false, |any, change| self.attempt(change) | any)
+        simpler::CHANGES.into_iter().fold(false, |any, change| self.attempt(change) | any)
     }
 
-    /// Halves time, sessions and keys.
-    fn shorten(&mut self) -> bool {
-        let shorter: [fn(&mut Plan); 3] = [
-            |plan| {
-                plan.faults_ms = plan.faults_ms.div_ceil(2);
-                plan.schedule.retain(|timed| timed.at_ms < plan.faults_ms);
-            },
-            |plan| plan.load.sessions = plan.load.sessions.div_ceil(2),
-            |plan| plan.load.keys = plan.load.keys.div_ceil(2).max(2),
-        ];
-        shorter.into_iter().fold(false, |any, change| self.attempt(change) | any)
+    fn drop_sessions(&mut self) {
+        let sessions: BTreeSet<SessionId> = self.best.plan.operations.iter().map(|planned| planned.session).collect();
+        for session in sessions {
+            self.attempt(|plan| plan.operations.retain(|planned| planned.session != session));
+        }
     }
 
-    /// Leaves out faults: half of them, then a quarter, in the end one by one.
-    fn drop_faults(&mut self) -> bool {
+    /// Leaves out parts of a list: half of it, then a quarter, in the end one by one.
+    fn cut(&mut self, list: List) -> bool {
         let mut any = false;
-        let mut chunk = self.best.plan.schedule.len();
+        let mut chunk = list.len(&self.best.plan);
         while chunk > 0 {
-            let mut from = 0;
-            while from < self.best.plan.schedule.len() {
-                let until = (from + chunk).min(self.best.plan.schedule.len());
-                let dropped = self.attempt(|plan| drop(plan.schedule.drain(from..until)));
-                any |= dropped;
-                from = if dropped { from } else { until };
+            // From the end: what comes late depends on more than what comes early.
+            let mut until = list.len(&self.best.plan);
+            while until > 0 {
+                let from = until.saturating_sub(chunk);
+                any |= self.attempt(|plan| list.remove(plan, from..until));
+                until = from;
             }
             chunk /= 2;
         }
         any
     }
+
+    /// Has fewer nodes, sessions and keys do the same.
+    fn merge(&mut self) -> bool {
+        let mut any = false;
+        for (nodes, shards) in [(2, 1), (3, 1), (4, 2)] {
+            if (nodes, shards) < (self.best.plan.nodes, self.best.plan.shards) {
+                any |= self.attempt(|plan| simpler::fit_into(plan, nodes, shards));
+            }
+        }
+        for (from, to) in simpler::mergeable_sessions(&self.best.plan) {
+            any |= self.attempt(|plan| simpler::merge_sessions(plan, from, to));
+        }
+        for (from, to) in simpler::mergeable_keys(&self.best.plan) {
+            any |= self.attempt(|plan| simpler::merge_keys(plan, &from, &to));
+        }
+        any
+    }
+
+    /// Makes pauses short: all at once, or else one after the other.
+    fn compress(&mut self) -> bool {
+        let mut any = false;
+        for span_ms in [20, 100, 500] {
+            any |= self.attempt(|plan| simpler::shorten_pauses(plan, span_ms));
+        }
+        for gap in 0..simpler::pauses(&self.best.plan) {
+            any |= self.attempt(|plan| simpler::halve_pause(plan, gap));
+        }
+        let last_ms = simpler::last_ms(&self.best.plan);
+        for after_ms in [100, 1_000, 5_000] {
+            if last_ms + after_ms < self.best.plan.faults_ms {
+                any |= self.attempt(|plan| plan.faults_ms = last_ms + after_ms);
+            }
+        }
+        any
+    }
+}
+
+impl List {
+    fn len(self, plan: &Plan) -> usize {
+        match self {
+            Self::Faults => plan.faults.len(),
+            Self::Operations => plan.operations.len(),
+        }
+    }
+
+    fn remove(self, plan: &mut Plan, range: Range<usize>) {
+        match self {
+            Self::Faults => drop(plan.faults.drain(range)),
+            Self::Operations => drop(plan.operations.drain(range)),
+        }
+    }
+}
+
+/// Ends a plan's faults at a time after the warm-up.
+fn end_at(plan: &mut Plan, until_ms: u64) {
+    plan.faults_ms = until_ms;
+    plan.faults.retain(|timed| timed.at_ms < until_ms);
+    plan.operations.retain(|planned| planned.at_ms < until_ms);
 }

@@ -3,67 +3,24 @@
 //! Swarm testing (Groce, Zhang, Eide, Chen, Regehr, ISSTA 2012): each run leaves some kinds of faults and of operations out, since
 //! a run that does a little of everything never does much of anything. What is left out is `None` or 0 here.
 //!
-//! Every plan is survivable: the faults that cost a node its disk, or its right to write, leave every shard a replica that
-//! has neither lost.
+//! Every plan is survivable, unless it says otherwise: the faults that cost a node its disk, or its right to write, leave every
+//! shard a replica that has neither lost.
 
-use std::collections::BTreeSet;
+mod faults;
+mod load;
 
-use causeway::{id::NodeId, mutant::Mutant, placement::Config, store::FsyncPolicy};
-use rand::{RngExt, seq::SliceRandom};
+use causeway::{mutant::Mutant, store::FsyncPolicy};
+use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use crate::{
-    fault::{Breakage, Fault, Timed},
-    plan::{Links, Load, Plan, Reordering},
-    streams::{Purpose, Streams},
-    trace::Keep,
+use self::{
+    faults::{Kinds, schedule},
+    load::Load,
 };
-
-/// What may go wrong, kind by kind, and how long or how much. `None` leaves a kind out.
-#[derive(Debug, Clone, Default)]
-struct Kinds {
-    /// Between two faults of the kinds below, in milliseconds: drawn evenly for each.
-    every_ms: (u64, u64),
-    /// A process is killed; its files stay as written. How long it is down, in milliseconds.
-    kill_ms: Option<(u64, u64)>,
-    /// A machine loses power: what was not synced is lost or torn. How long it is down, in milliseconds.
-    power_loss_ms: Option<(u64, u64)>,
-    /// All machines lose power at once. How long they are down, in milliseconds.
-    blackout_ms: Option<(u64, u64)>,
-    /// One process is killed again and again, as soon as it is up. How often.
-    storm_restarts: Option<u8>,
-    /// A process is stopped cleanly. How long it is down, in milliseconds.
-    stop_ms: Option<(u64, u64)>,
-    /// A process does nothing for a while, in milliseconds.
-    pause_ms: Option<(u64, u64)>,
-    /// Two groups of nodes are cut off from each other. How long, in milliseconds.
-    partition_ms: Option<(u64, u64)>,
-    /// Nothing comes through from one group to the other, but the other way. How long, in milliseconds.
-    one_way_ms: Option<(u64, u64)>,
-    /// Each node hears its neighbours in a ring only. How long, in milliseconds.
-    ring_ms: Option<(u64, u64)>,
-    /// One node is cut off from all others; clients still reach it. How long, in milliseconds.
-    isolate_ms: Option<(u64, u64)>,
-    /// Links are cut one by one, and healed in another order. How long each, in milliseconds.
-    swizzle_ms: Option<(u64, u64)>,
-    /// A link keeps frames back and delivers them later, all at once. How long, in milliseconds.
-    hold_ms: Option<(u64, u64)>,
-    /// A wall clock jumps, either way, by this many milliseconds.
-    jump_ms: Option<(u64, u64)>,
-    /// Both clocks of a node run fast or slow, by this many millionths.
-    drift_ppm: Option<(u64, u64)>,
-    /// Syncs take this many times as long, for 3 seconds.
-    slow_disk: Option<(u64, u64)>,
-    /// A disk has no room for this long, in milliseconds.
-    full_disk_ms: Option<(u64, u64)>,
-    /// Syncs of a disk fail for this long, in milliseconds. The node never writes again; at most one in a shard.
-    failing_sync_ms: Option<(u64, u64)>,
-    /// A disk is lost while its node is down, for this long in milliseconds. At most one in a shard, and only when
-    /// another replica has all that it had.
-    lost_disk_ms: Option<(u64, u64)>,
-    /// Milliseconds by which wall clocks are off from the start, at most.
-    skew_ms: u64,
-}
+use crate::{
+    plan::{Links, Losses, Plan, Reordering},
+    streams::{Purpose, Streams},
+};
 
 impl Plan {
     /// The plan of a seed.
@@ -71,40 +28,43 @@ impl Plan {
         let streams = Streams::new(seed);
         let random = &mut streams.stream(Purpose::Shape);
         let lax = random.random_bool(0.08);
-        let shards = [1, 2, 2, 2, 3][random.random_range(0..5)];
-        let load = Load::draw(random);
-        let mut kinds = Kinds::draw(random);
         let mut plan = Self {
             seed,
             mutant,
             nodes: 6,
-            shards,
+            shards: [1, 2, 2, 2, 3][random.random_range(0..5)],
             warm_up_ms: 1_000,
             faults_ms: 30_000,
-            load,
             links: Links::draw(random),
             tail_bytes: [6_000, 64 << 20, 64 << 20][random.random_range(0..3)],
             causal_wait_ms: [0, 100, 400, 400][random.random_range(0..4)],
             repair_holdoff_ms: [0, 0, 0, 2_500][random.random_range(0..4)],
             fsync: if lax { FsyncPolicy::Interval { ms: 20 } } else { FsyncPolicy::Always },
+            losses: Losses::None,
+            value_bytes: [20, 20, 300][random.random_range(0..3)],
+            client_loss: if random.random_bool(0.3) { 0.01 } else { 0.0 },
             skews_ms: Vec::new(),
-            schedule: Vec::new(),
+            faults: Vec::new(),
+            operations: Vec::new(),
         };
+        let mut load = Load::draw(random);
+        let mut kinds = Kinds::draw(random);
         if lax {
             kinds.leave_out_losses();
         }
         if let Some(mutant) = mutant {
-            plan.focus(&mut kinds, mutant);
+            plan.focus(&mut kinds, &mut load, mutant);
         }
         let random = &mut streams.stream(Purpose::Faults);
         let skew_ms = kinds.skew_ms as i64;
         plan.skews_ms = (0..plan.nodes).map(|_| random.random_range(-skew_ms..=skew_ms)).collect();
-        plan.schedule = schedule(&plan, &kinds, random);
+        plan.faults = schedule(&plan, &kinds, random);
+        plan.operations = load.operations(streams, plan.nodes, plan.faults_ms);
         plan
     }
 
     /// Turns on what a mutant needs to show itself. Whoever looks for a bug in recovery wants crashes in every run.
-    fn focus(&mut self, kinds: &mut Kinds, mutant: Mutant) {
+    fn focus(&mut self, kinds: &mut Kinds, load: &mut Load, mutant: Mutant) {
         match mutant {
             Mutant::AnswerBeforeFsync | Mutant::RecoveryDropsTail => {
                 self.fsync = FsyncPolicy::Always;
@@ -116,9 +76,9 @@ impl Plan {
                 kinds.power_loss_ms = Some((20, 200));
                 kinds.jump_ms = Some((100, 2_000));
             }
-            Mutant::TombstoneCollectedEarly | Mutant::DeleteWithoutTombstone => self.load.delete_percent = 20,
-            Mutant::MacNotChecked => self.load.forged_percent = 5,
-            Mutant::RetryAppliedTwice => self.load.named_percent = 50,
+            Mutant::TombstoneCollectedEarly | Mutant::DeleteWithoutTombstone => load.delete_percent = 20,
+            Mutant::MacNotChecked => load.forged_percent = 5,
+            Mutant::RetryAppliedTwice => load.named_percent = 50,
             Mutant::ReapplyBelowVector | Mutant::GapAccepted | Mutant::PromiseAheadOfData => self.links.loss = 0.1,
             Mutant::ReadWithoutCheck
             | Mutant::TokenKeepsOnlyTheDot
@@ -126,28 +86,6 @@ impl Plan {
             | Mutant::LastArrivalWins
             | Mutant::ForwardDropsToken
             | Mutant::AnswerWithoutDot => {}
-        }
-    }
-}
-
-impl Load {
-    fn draw(random: &mut ChaCha8Rng) -> Self {
-        let sometimes = |random: &mut ChaCha8Rng, percent: u8| if random.random_bool(0.6) { percent } else { 0 };
-        Self {
-            sessions: random.random_range(6..=12),
-            keys: random.random_range(10..=50),
-            hot_percent: random.random_range(0..=60),
-            think_us: 20_000..=random.random_range(150_000..=300_000),
-            burst_operations: sometimes(random, 12),
-            put_percent: random.random_range(20..=50),
-            delete_percent: sometimes(random, 12),
-            hop_percent: random.random_range(10..=80),
-            probe_percent: random.random_range(0..=70),
-            named_percent: sometimes(random, 25),
-            concern_percent: sometimes(random, 15),
-            forged_percent: sometimes(random, 1),
-            value_bytes: [20, 20, 300][random.random_range(0..3)],
-            client_loss: if random.random_bool(0.3) { 0.01 } else { 0.0 },
         }
     }
 }
@@ -161,168 +99,5 @@ impl Links {
             latency_us: [1_000, 5_000, 40_000][random.random_range(0..3)],
             reordering: [Reordering::Never, Reordering::Always][random.random_range(0..2)],
         }
-    }
-}
-
-impl Kinds {
-    fn draw(random: &mut ChaCha8Rng) -> Self {
-        let mut span = |chance: f64, span: (u64, u64)| random.random_bool(chance).then_some(span);
-        let mut kinds = Self {
-            kill_ms: span(0.4, (50, 4_000)),
-            power_loss_ms: span(0.5, (50, 4_000)),
-            blackout_ms: span(0.15, (100, 1_000)),
-            storm_restarts: span(0.15, (3, 3)).map(|_| 3),
-            stop_ms: span(0.2, (50, 2_000)),
-            pause_ms: span(0.35, (500, 3_000)),
-            partition_ms: span(0.5, (500, 6_000)),
-            one_way_ms: span(0.35, (500, 5_000)),
-            ring_ms: span(0.2, (500, 5_000)),
-            isolate_ms: span(0.4, (500, 6_000)),
-            swizzle_ms: span(0.2, (500, 3_000)),
-            hold_ms: span(0.3, (100, 3_000)),
-            jump_ms: span(0.3, (10, 2_000)),
-            drift_ppm: span(0.3, (100, 50_000)),
-            slow_disk: span(0.3, (10, 100)),
-            full_disk_ms: span(0.25, (200, 3_000)),
-            failing_sync_ms: span(0.12, (200, 2_000)),
-            lost_disk_ms: span(0.15, (100, 3_000)),
-            ..Self::default()
-        };
-        kinds.every_ms = [(300, 1_500), (800, 3_000), (1_500, 5_000)][random.random_range(0..3)];
-        kinds.skew_ms = [0, 50, 200][random.random_range(0..3)];
-        kinds
-    }
-
-    /// Leaves out what loses unsynced writes, and what ends a process uncleanly: under a lax fsync policy its node needs a new actor.
-    fn leave_out_losses(&mut self) {
-        self.kill_ms = None;
-        self.power_loss_ms = None;
-        self.blackout_ms = None;
-        self.storm_restarts = None;
-        self.failing_sync_ms = None;
-        self.lost_disk_ms = None;
-        self.stop_ms = Some((50, 2_000));
-    }
-}
-
-/// The faults of a plan in order.
-fn schedule(plan: &Plan, kinds: &Kinds, random: &mut ChaCha8Rng) -> Vec<Timed> {
-    let config = plan.cluster(Keep::Nothing).config().expect("a plan's cluster can be founded");
-    let mut draw = Draw { nodes: plan.nodes.into(), config: &config, spent: BTreeSet::new(), random };
-    let present = draw.kinds(kinds);
-    let mut schedule = Vec::new();
-    let mut at_ms = 0;
-    while !present.is_empty() {
-        at_ms += draw.between(kinds.every_ms);
-        if at_ms >= plan.faults_ms {
-            break;
-        }
-        let kind = present[draw.random.random_range(0..present.len())];
-        schedule.extend(kind(&mut draw, kinds).map(|fault| Timed { at_ms, fault }));
-    }
-    schedule
-}
-
-/// Draws one fault of a kind; `None` where the plan leaves it out, or where one more would not be survivable.
-type DrawFault<'a> = fn(&mut Draw<'a>, &Kinds) -> Option<Fault>;
-
-struct Draw<'a> {
-    nodes: u32,
-    config: &'a Config,
-    /// Nodes that lose their disk or their right to write. No two of one shard.
-    spent: BTreeSet<NodeId>,
-    random: &'a mut ChaCha8Rng,
-}
-
-impl<'a> Draw<'a> {
-    /// The kinds that the plan has.
-    fn kinds(&mut self, faults: &Kinds) -> Vec<DrawFault<'a>> {
-        let spans: [(bool, DrawFault<'a>); 18] = [
-            (faults.kill_ms.is_some(), |d, f| Some(Fault::Kill { node: d.node(), down_ms: d.between(f.kill_ms?) })),
-            (faults.power_loss_ms.is_some(), |d, f| {
-                Some(Fault::PowerLoss { node: d.node(), down_ms: d.between(f.power_loss_ms?) })
-            }),
-            (faults.blackout_ms.is_some(), |d, f| Some(Fault::Blackout { down_ms: d.between(f.blackout_ms?) })),
-            (faults.storm_restarts.is_some(), |d, f| Some(Fault::Storm { node: d.node(), restarts: f.storm_restarts?.into() })),
-            (faults.stop_ms.is_some(), |d, f| Some(Fault::Stop { node: d.node(), down_ms: d.between(f.stop_ms?) })),
-            (faults.pause_ms.is_some(), |d, f| Some(Fault::Pause { node: d.node(), for_ms: d.between(f.pause_ms?) })),
-            (faults.partition_ms.is_some(), |d, f| {
-                let group = d.group();
-                Some(d.links(Breakage::Partition(group), f.partition_ms?))
-            }),
-            (faults.one_way_ms.is_some(), |d, f| {
-                let group = d.group();
-                Some(d.links(Breakage::OneWay(group), f.one_way_ms?))
-            }),
-            (faults.ring_ms.is_some(), |d, f| Some(d.links(Breakage::Ring(d.nodes), f.ring_ms?))),
-            (faults.isolate_ms.is_some(), |d, f| {
-                let node = d.node();
-                Some(d.links(Breakage::Isolate(node), f.isolate_ms?))
-            }),
-            (faults.hold_ms.is_some(), |d, f| {
-                let pair = d.shuffled();
-                Some(d.links(Breakage::Hold { from: pair[0], to: pair[1] }, f.hold_ms?))
-            }),
-            (faults.swizzle_ms.is_some(), |d, f| {
-                let step_ms = d.between(f.swizzle_ms?) / 4;
-                let cut = d.shuffled()[..3].to_vec();
-                let mut heal = cut.clone();
-                heal.shuffle(d.random);
-                Some(Fault::Swizzle { cut, heal, step_ms })
-            }),
-            (faults.jump_ms.is_some(), |d, f| Some(Fault::Jump { node: d.node(), by_ms: d.either_way(f.jump_ms?) })),
-            (faults.drift_ppm.is_some(), |d, f| Some(Fault::Drift { node: d.node(), ppm: d.either_way(f.drift_ppm?) })),
-            (faults.slow_disk.is_some(), |d, f| {
-                Some(Fault::SlowDisk { node: d.node(), factor: d.between(f.slow_disk?), for_ms: 3_000 })
-            }),
-            (faults.full_disk_ms.is_some(), |d, f| Some(Fault::FullDisk { node: d.node(), for_ms: d.between(f.full_disk_ms?) })),
-            (faults.failing_sync_ms.is_some(), |d, f| {
-                Some(Fault::FailingSync { node: d.spend()?, for_ms: d.between(f.failing_sync_ms?) })
-            }),
-            (faults.lost_disk_ms.is_some(), |d, f| {
-                Some(Fault::LostDisk { node: d.spend()?, down_ms: d.between(f.lost_disk_ms?) })
-            }),
-        ];
-        spans.into_iter().filter(|(present, _)| *present).map(|(_, kind)| kind).collect()
-    }
-
-    fn node(&mut self) -> NodeId {
-        NodeId(self.random.random_range(0..self.nodes))
-    }
-
-    /// A node that may lose everything: no other of its shard does.
-    fn spend(&mut self) -> Option<NodeId> {
-        let node = self.node();
-        let shard = |node: NodeId| self.config.member(node).map(|member| member.shard);
-        let free = self.spent.iter().all(|other| *other == node || shard(*other) != shard(node));
-        free.then(|| {
-            self.spent.insert(node);
-            node
-        })
-    }
-
-    fn between(&mut self, (from, to): (u64, u64)) -> u64 {
-        self.random.random_range(from..=to)
-    }
-
-    fn either_way(&mut self, span: (u64, u64)) -> i64 {
-        let size = self.between(span) as i64;
-        if self.random.random_bool(0.5) { size } else { -size }
-    }
-
-    fn shuffled(&mut self) -> Vec<NodeId> {
-        let mut nodes: Vec<NodeId> = (0..self.nodes).map(NodeId).collect();
-        nodes.shuffle(self.random);
-        nodes
-    }
-
-    /// Some of the nodes, never all.
-    fn group(&mut self) -> BTreeSet<NodeId> {
-        let size = self.random.random_range(1..self.nodes as usize);
-        self.shuffled().into_iter().take(size).collect()
-    }
-
-    fn links(&mut self, breakage: Breakage, span: (u64, u64)) -> Fault {
-        Fault::Links { breakage, for_ms: self.between(span) }
     }
 }

@@ -3,6 +3,8 @@
 //! The digest covers everything, whatever text is kept: two runs with the same digest delivered the same bytes at the same times
 //! and saw the same events. Text costs time, so a sweep keeps none and a failing seed is run again with all of it.
 
+mod line;
+
 use std::{
     collections::VecDeque,
     fmt::{self, Display, Write},
@@ -10,6 +12,10 @@ use std::{
 
 use causeway::{id::NodeId, node::Event};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+pub use line::{Line, What};
+
+use line::key_of;
 
 /// How much text a trace keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,7 +65,7 @@ pub type Describe = fn(&[u8]) -> String;
 pub struct Trace {
     digest: Xxh3,
     keep: Keep,
-    lines: VecDeque<String>,
+    lines: VecDeque<Line>,
     describe: Describe,
 }
 
@@ -101,13 +107,23 @@ impl Trace {
     }
 
     /// The lines that were kept, oldest first.
-    pub fn lines(&self) -> impl Iterator<Item = &str> {
-        self.lines.iter().map(String::as_str)
+    pub fn lines(&self) -> impl Iterator<Item = &Line> {
+        self.lines.iter()
+    }
+
+    /// The same, taken out.
+    pub fn take_lines(&mut self) -> Vec<Line> {
+        std::mem::take(&mut self.lines).into()
     }
 
     /// The lines that were kept, as one text.
     pub fn text(&self) -> String {
-        self.lines.iter().fold(String::new(), |text, line| text + line + "\n")
+        let mut text = String::new();
+        for line in &self.lines {
+            // A `String` takes whatever is written to it.
+            let _ = writeln!(text, "{line}");
+        }
+        text
     }
 
     fn digest_entry(&mut self, entry: Entry<'_>) {
@@ -137,15 +153,15 @@ impl Trace {
         debug_assert!(written.is_ok(), "a digest takes any text");
     }
 
-    fn line(&self, at_us: u64, entry: Entry<'_>) -> String {
-        let time = format!("{:>4}.{:06}", at_us / 1_000_000, at_us % 1_000_000);
-        match entry {
-            Entry::Event(node, event) => format!("{time} {node}: {event}"),
-            Entry::Frame { from, to, bytes } => format!("{time} {from} > {to}: {}", (self.describe)(bytes)),
-            Entry::Lost { from, to, why } => format!("{time} {from} > {to}: lost, {why}"),
-            Entry::Client(what) => format!("{time} {what}"),
-            Entry::Fault(what) => format!("{time} fault: {what}"),
-        }
+    fn line(&self, at_us: u64, entry: Entry<'_>) -> Line {
+        let what = match entry {
+            Entry::Event(node, event) => What::Event { node, key: key_of(event), text: event.to_string() },
+            Entry::Frame { from, to, bytes } => What::Frame { from, to, text: (self.describe)(bytes) },
+            Entry::Lost { from, to, why } => What::Lost { from, to, why: why.to_owned() },
+            Entry::Client(what) => What::Client { text: what.to_string() },
+            Entry::Fault(what) => What::Fault { text: what.to_string() },
+        };
+        Line { at_us, what }
     }
 }
 
@@ -181,7 +197,7 @@ mod tests {
     fn a_bounded_trace_keeps_its_last_lines() {
         assert_eq!(filled(Keep::All).lines().count(), 6);
         let trace = filled(Keep::Last(2));
-        let lines: Vec<&str> = trace.lines().collect();
+        let lines: Vec<String> = trace.lines().map(ToString::to_string).collect();
         assert_eq!(lines, ["   6.000000 n0 > n1: 1 bytes 73b2284b32bf8672", "   9.000000 n1: down n0"]);
     }
 }
