@@ -21,6 +21,7 @@ pub mod checker;
 pub mod client;
 pub mod cluster;
 pub mod conformance;
+pub mod diff;
 pub mod fault;
 pub mod history;
 pub mod mutants;

@@ -12,8 +12,8 @@ use causeway::{
 };
 
 use crate::{
-    run::Verdict,
-    sweep::{SweepPlan, sweep},
+    run::{Verdict, run_seed},
+    trace::Keep,
 };
 
 /// Within how many seeds a planted bug must be caught.
@@ -46,6 +46,22 @@ pub struct Row {
 }
 
 impl Row {
+    /// Runs one more seed. Returns whether it fails.
+    fn try_seed(&mut self, seed: u64) -> bool {
+        let report = run_seed(seed, Some(self.mutant), Keep::Nothing);
+        self.seeds += 1;
+        self.operations += u64::from(report.operations);
+        if report.verdict == Verdict::Passed {
+            return false;
+        }
+        self.caught_by = Some(report.verdict.caught_by());
+        self.evidence = match report.verdict {
+            Verdict::Safety(violation) => violation.property.to_string(),
+            verdict => verdict.to_string(),
+        };
+        true
+    }
+
     /// Whether it was caught by who is named for it.
     pub fn is_caught_as_named(&self) -> bool {
         match (self.catcher, self.caught_by) {
@@ -89,16 +105,7 @@ pub fn hunt(mutant: Mutant) -> Row {
             plant(None);
         }
         Catcher::Checkers(_) => {
-            let found = sweep(&SweepPlan { seeds: 0..SEED_LIMIT, jobs: 1, mutant: Some(mutant) }, |_| {});
-            row.operations = found.all_operations();
-            row.seeds = found.seeds;
-            if let Some((_, report)) = found.failure {
-                row.caught_by = Some(report.verdict.caught_by());
-                row.evidence = match report.verdict {
-                    Verdict::Safety(violation) => violation.property.to_string(),
-                    verdict => verdict.to_string(),
-                };
-            }
+            (0..SEED_LIMIT).find(|seed| row.try_seed(*seed));
         }
     }
     row

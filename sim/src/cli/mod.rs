@@ -1,0 +1,62 @@
+//! The command line. One file a command; its text goes to standard output, progress and complaints to standard error.
+
+#![expect(clippy::disallowed_macros, reason = "this is what speaks to the terminal")]
+
+mod exit;
+mod input;
+mod interrupt;
+mod mutants;
+mod plan;
+mod run;
+mod shrink;
+mod sweep;
+mod worker;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What a command comes to: an exit code, or what is wrong with what was asked.
+type Outcome = Result<ExitCode, String>;
+
+/// Deterministic simulation of a Causeway cluster.
+#[derive(Debug, Parser)]
+#[command(name = "causeway-sim", version, about, after_help = exit::CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run one seed, or the plan in a file, and print the plan, the end of the trace and the verdict
+    Run(run::RunArgs),
+    /// Print the plan of a seed as a file, to be edited and run
+    Plan(plan::PlanArgs),
+    /// Run many seeds in worker processes and sort their failures
+    Sweep(sweep::SweepArgs),
+    /// Make a failing plan small: leave out what it fails without, and print what is left
+    Shrink(shrink::ShrinkArgs),
+    /// Plant each bug in turn and print who catches it, and how soon
+    Mutants(mutants::MutantsArgs),
+    /// What a sweep's processes are
+    #[command(hide = true)]
+    Worker(worker::WorkerArgs),
+}
+
+/// Does what the command line says.
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Run(args) => args.run(),
+        Command::Plan(args) => args.run(),
+        Command::Sweep(args) => args.run(),
+        Command::Shrink(args) => args.run(),
+        Command::Mutants(args) => args.run(),
+        Command::Worker(args) => args.run(),
+    };
+    done.unwrap_or_else(|why| {
+        eprintln!("causeway-sim: {why}");
+        ExitCode::from(exit::USAGE)
+    })
+}
