@@ -29,6 +29,7 @@ pub mod nemesis;
 pub mod observe;
 pub mod plan;
 pub mod referee;
+pub mod relative;
 pub mod request;
 pub mod run;
 pub mod seeded;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_macros, reason = "this is what speaks to the terminal")]
 
+mod diff;
 mod exit;
 mod input;
 mod interrupt;
@@ -38,6 +39,8 @@ enum Command {
     Sweep(sweep::SweepArgs),
     /// Make a failing plan small: leave out what it fails without, and print what is left
     Shrink(shrink::ShrinkArgs),
+    /// Show where two runs part, or what one event makes of a failing run
+    Diff(diff::DiffArgs),
     /// Plant each bug in turn and print who catches it, and how soon
     Mutants(mutants::MutantsArgs),
     /// What a sweep's processes are
@@ -52,6 +55,7 @@ pub fn main() -> ExitCode {
         Command::Plan(args) => args.run(),
         Command::Sweep(args) => args.run(),
         Command::Shrink(args) => args.run(),
+        Command::Diff(args) => args.run(),
         Command::Mutants(args) => args.run(),
         Command::Worker(args) => args.run(),
     };
