@@ -17,10 +17,12 @@ compile_error!(
     "the simulator needs --cfg madsim: it stands in .cargo/config.toml, and any RUSTFLAGS in the environment overrides it"
 );
 
+pub mod capsule;
 pub mod checker;
 pub mod client;
 pub mod cluster;
 pub mod conformance;
+pub mod explain;
 pub mod fault;
 pub mod history;
 pub mod mutants;

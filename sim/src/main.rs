@@ -1,16 +1,13 @@
 //! `causeway-sim`: runs seeds, sweeps over many, and shows which checker catches which planted bug.
 #![expect(clippy::disallowed_macros, reason = "the tool speaks to the terminal")]
 
-use std::{
-    fs,
-    ops::Range,
-    path::{Path, PathBuf},
-    process::ExitCode,
-    time::Duration,
-};
+mod cli;
+
+use std::{ops::Range, path::PathBuf, process::ExitCode, time::Duration};
 
 use causeway::mutant::Mutant;
 use causeway_sim::{
+    capsule::Capsule,
     mutants::{SEED_LIMIT, hunt},
     plan::{Plan, file},
     run::{Report, Verdict, run_plan},
@@ -19,6 +16,7 @@ use causeway_sim::{
     trace::Keep,
 };
 use clap::{Parser, Subcommand};
+use cli::read_plan;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Lines of the trace that a failure shows.
@@ -79,6 +77,8 @@ enum Command {
     },
     /// Plants each bug in turn and prints who catches it, and how soon.
     Mutants,
+    Replay(cli::replay::ReplayArgs),
+    Explain(cli::explain::ExplainArgs),
 }
 
 fn main() -> ExitCode {
@@ -91,6 +91,8 @@ fn main() -> ExitCode {
         Command::Shrink { plan } => read_plan(&plan).and_then(|plan| run_shrink(&plan)),
         Command::Sweep { seeds, jobs, mutant } => Ok(run_sweep(&SweepPlan { seeds, jobs, mutant })),
         Command::Mutants => Ok(run_mutants()),
+        Command::Replay(args) => cli::replay::run(&args),
+        Command::Explain(args) => cli::explain::run(&args),
     };
     done.unwrap_or_else(|why| {
         eprintln!("causeway-sim: {why}");
@@ -103,11 +105,6 @@ fn run(plan: Plan, keep: Keep) -> ExitCode {
     let report = run_plan(plan, keep);
     show(&report);
     ExitCode::from(report.verdict.exit_code())
-}
-
-fn read_plan(path: &Path) -> Result<Plan, String> {
-    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    file::read(&text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn print_plan(plan: &Plan) -> Result<ExitCode, String> {
@@ -123,6 +120,11 @@ fn run_shrink(plan: &Plan) -> Result<ExitCode, String> {
     eprintln!("from {}", size(plan));
     let shrunk = shrink(plan, &|best| eprintln!("run {}: {}", best.runs, size(&best.plan)));
     let shrunk = shrunk.ok_or("the plan passes: there is nothing to find in it")?;
+    let whole = run_plan(plan.clone(), Keep::All);
+    let mut capsule = Capsule::pack(std::env::args().collect::<Vec<_>>().join(" "), plan.clone(), &whole);
+    capsule.add_shrunk(shrunk.plan.clone(), &run_plan(shrunk.plan.clone(), Keep::All));
+    let path = capsule.save(std::path::Path::new("capsules")).map_err(|error| error.to_string())?;
+    eprintln!("{}", path.display());
     print_plan(&shrunk.plan)?;
     eprintln!("{} operations, {} runs\n{}", shrunk.report.operations, shrunk.runs, shrunk.report.verdict);
     Ok(ExitCode::from(shrunk.report.verdict.exit_code()))

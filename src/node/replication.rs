@@ -109,7 +109,8 @@ impl Node {
         if push.promise <= self.applied.get(actor) && push.start <= self.applied.get(actor) {
             return self.acknowledge(from, push.number);
         }
-        let run = Received { actor, start: push.start, writes: push.writes, upto: push.promise, from, acknowledge: Some(push.number) };
+        let run =
+            Received { actor, start: push.start, writes: push.writes, upto: push.promise, from, acknowledge: Some(push.number) };
         if !self.log_run(run) && !self.takes_over() {
             self.acknowledge(from, push.number);
             self.pull_from(from, Hlc::ZERO);
