@@ -34,6 +34,8 @@ pub enum Message {
     Push(Push),
     /// How far the receiver of a push has durably applied its sender.
     PushAck {
+        /// Which push this answers.
+        number: u64,
         /// Up to which hlc of the push's sender.
         applied: Hlc,
     },
@@ -110,6 +112,8 @@ impl Message {
 /// See [`Message::Push`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Push {
+    /// Its place among all pushes of the sender to the receiver: an acknowledgement names it.
+    pub number: u64,
     /// What the receiver must have applied of the sender: the records follow from here.
     pub start: Hlc,
     /// In order, all above `start`.

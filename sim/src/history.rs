@@ -119,6 +119,8 @@ pub struct Operation {
     pub outcome: Outcome,
     /// Whether an attempt before the last one had an unknown outcome: then no later refusal makes it 'did not happen'.
     pub in_doubt: bool,
+    /// Whether every copy of what it wrote was destroyed.
+    pub is_lost: bool,
     /// The records that it made: two when a retry met a node that had not heard of the first.
     pub dots: Vec<Dot>,
     /// What its session had seen when it was invoked.
@@ -218,6 +220,7 @@ impl History {
             returned_us: None,
             outcome: Outcome::Pending,
             in_doubt: false,
+            is_lost: false,
             dots: Vec::new(),
             past,
         };

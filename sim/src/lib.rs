@@ -17,16 +17,19 @@ compile_error!(
     "the simulator needs --cfg madsim: it stands in .cargo/config.toml, and any RUSTFLAGS in the environment overrides it"
 );
 
+pub mod capsule;
 pub mod checker;
 pub mod client;
 pub mod cluster;
 pub mod conformance;
 pub mod diff;
+pub mod explain;
 pub mod fault;
 pub mod history;
 pub mod mutants;
 pub mod nemesis;
 pub mod observe;
+pub mod picture;
 pub mod plan;
 pub mod referee;
 pub mod relative;

@@ -13,7 +13,7 @@ use causeway::id::NodeId;
 use crate::{
     cluster::Cluster,
     fault::{Breakage, Fault, Timed},
-    plan::{Plan, Reordering},
+    plan::{Losses, Plan, Reordering},
     referee::Referee,
     trace::Entry,
     world::{ClockChange, Death, DiskSettings, Flow, Link, Order, Syncs},
@@ -26,6 +26,7 @@ const LAST_BYTES: u64 = 700;
 pub struct Nemesis {
     cluster: Arc<Cluster>,
     referee: Arc<Referee>,
+    losses: Losses,
     state: Mutex<State>,
 }
 
@@ -40,8 +41,8 @@ struct State {
 
 impl Nemesis {
     /// A nemesis that has done nothing yet, but for what is wrong from the start: slow and lossy links, clocks that are off.
-    pub fn new(cluster: Arc<Cluster>, referee: Arc<Referee>) -> Arc<Self> {
-        Arc::new(Self { cluster, referee, state: Mutex::default() })
+    pub fn new(cluster: Arc<Cluster>, referee: Arc<Referee>, losses: Losses) -> Arc<Self> {
+        Arc::new(Self { cluster, referee, losses, state: Mutex::default() })
     }
 
     /// Has links lose, double, damage, delay and reorder frames, and wall clocks be off.
@@ -142,7 +143,7 @@ impl Nemesis {
                 self.disturb(node, for_ms, |disk| disk.syncs = Syncs::Fail, |disk| disk.syncs = Syncs::Succeed).await;
             }
             Fault::LostDisk { node, down_ms } => {
-                self.referee.may_lose(node);
+                self.referee.destroy(node);
                 self.cluster.wipe(node);
                 self.crash(&[node], Death::Kill, down_ms).await;
             }
@@ -157,7 +158,9 @@ impl Nemesis {
             | Fault::Storm { node, .. }
             | Fault::Stop { node, .. }
             | Fault::Pause { node, .. } => self.cluster.world().lives(*node),
-            Fault::LostDisk { node, .. } => self.cluster.world().lives(*node) && self.referee.is_held_elsewhere(*node),
+            Fault::LostDisk { node, .. } => {
+                self.cluster.world().lives(*node) && (self.losses == Losses::Allowed || self.referee.is_held_elsewhere(*node))
+            }
             _ => true,
         }
     }

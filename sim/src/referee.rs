@@ -59,6 +59,11 @@ impl Referee {
         self.with(|judge| judge.may_lose(node));
     }
 
+    /// All that a node has is destroyed.
+    pub fn destroy(&self, node: NodeId) {
+        self.with(|judge| judge.destroy(node));
+    }
+
     /// Whether another replica holds everything that a node holds.
     pub fn is_held_elsewhere(&self, node: NodeId) -> bool {
         self.with(|judge| judge.replicas().is_held_elsewhere(node))

@@ -12,7 +12,7 @@ use crate::{
     cluster::Cluster,
     history::{Kind, OpId, Operation, Outcome},
     nemesis::Nemesis,
-    plan::Plan,
+    plan::{Losses, Plan},
     referee::{Ear, Referee},
     request::{KeyCall, read},
     seeded::run_seeded,
@@ -133,9 +133,12 @@ async fn simulate(plan: Plan, streams: Streams, keep: Keep) -> Report {
     if keep == Keep::All {
         judge.archive();
     }
+    if plan.losses == Losses::Allowed {
+        judge.allow_losses();
+    }
     let referee = Referee::new(judge);
     cluster.world().observe_with(Arc::new(std::sync::Mutex::new(Ear(referee.clone()))));
-    let nemesis = Nemesis::new(cluster.clone(), referee.clone());
+    let nemesis = Nemesis::new(cluster.clone(), referee.clone(), plan.losses);
     let workload = Workload::new(cluster.clone(), referee.clone(), &plan, streams);
     let run = Run { plan: Arc::new(plan), keep, cluster, referee, nemesis, workload };
     let verdict = tokio::select! {
@@ -177,6 +180,7 @@ impl Run {
             if self.cluster.world().now_us() >= give_up_us {
                 return match (lacking, disagreement) {
                     (None, Some(violation)) => Verdict::Safety(violation),
+                    _ if self.plan.losses == Losses::Allowed => Verdict::Passed,
                     (lacking, _) => Verdict::Liveness(lacking.unwrap_or_default()),
                 };
             }

@@ -9,7 +9,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use causeway_sim::{diff::read_trace, plan::file};
+use causeway_sim::{capsule, diff::read_trace};
 use serde_json::Value;
 
 /// A bug that every seed shows within a few operations, so that a sweep over it is fast.
@@ -79,8 +79,9 @@ fn failures_come_in_groups_with_a_replay_and_a_capsule() {
     let seed = &group["smallest"]["seed"];
     assert_eq!(group["replay"], format!("causeway-sim run --seed {seed} --mutant answer-without-dot"));
     let capsule = group["capsule"].as_str().expect("a path");
-    let plan = file::read(&fs::read_to_string(capsule).expect("it was written")).expect("a plan");
-    assert_eq!(Some(plan.seed), seed.as_u64());
+    let capsule = capsule::read(&fs::read_to_string(capsule).expect("it was written")).expect("a capsule");
+    assert_eq!((Some(capsule.found.plan.seed), capsule.found.exit_code), (seed.as_u64(), 11));
+    assert!(!capsule.evidence.trace.is_empty() && !capsule.evidence.history.is_empty());
     assert_eq!(fs::read_dir(&swept.out).expect("a folder").count(), 6, "every failing seed left its capsule");
 }
 

@@ -17,10 +17,10 @@ impl fmt::Display for Envelope {
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Push(Push { start, writes, promise }) => {
+            Self::Push(Push { number: _, start, writes, promise }) => {
                 write!(f, "push from {start}:{} promise {promise}", Writes(writes))
             }
-            Self::PushAck { applied } => write!(f, "push-ack applied {applied}"),
+            Self::PushAck { number: _, applied } => write!(f, "push-ack applied {applied}"),
             Self::Pull(Pull { vector, need, own }) => {
                 write!(f, "pull above [{vector}] need {need}{}", if *own { " own records too" } else { "" })
             }

@@ -37,9 +37,10 @@ pub(super) struct Received {
     pub start: Hlc,
     pub writes: Vec<Arc<Write>>,
     pub upto: Hlc,
-    /// Who waits for an acknowledgement.
+    /// Who sent it.
     pub from: NodeId,
-    pub acknowledge: bool,
+    /// The push that waits for an acknowledgement, if it was one.
+    pub acknowledge: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -57,7 +58,8 @@ pub(super) struct Queue {
     entries: VecDeque<Entry>,
     /// Per key, how many own writes are on their way, and whether the last of them is a put.
     keys: BTreeMap<Key, (usize, bool)>,
-    operations: BTreeMap<OperationId, ()>,
+    /// Per operation, how many of its records are on their way, own ones and peers'.
+    operations: BTreeMap<OperationId, usize>,
     /// Up to where records of each actor are applied or on their way.
     received: VersionVector,
     /// What the last marker in the log says.
@@ -89,7 +91,7 @@ impl Queue {
         self.keys.get(key).map(|(_, put)| *put)
     }
 
-    /// Whether a write of the operation is on its way.
+    /// Whether a record of the operation is on its way, own or a peer's: a second one would be made without need.
     pub fn has_operation(&self, id: OperationId) -> bool {
         self.operations.contains_key(&id)
     }
@@ -97,9 +99,7 @@ impl Queue {
     fn note_own(&mut self, own: &OwnWrite) {
         let entry = self.keys.entry(own.write.key.clone()).or_default();
         *entry = (entry.0 + 1, own.write.value.is_some());
-        if let Some(operation) = own.write.operation {
-            self.operations.insert(operation.id, ());
-        }
+        self.note_operation(&own.write);
     }
 
     fn forget_own(&mut self, own: &OwnWrite) {
@@ -109,9 +109,27 @@ impl Queue {
                 self.keys.remove(&own.write.key);
             }
         }
-        if let Some(operation) = own.write.operation {
-            self.operations.remove(&operation.id);
+        self.forget_operation(&own.write);
+    }
+
+    fn note_operation(&mut self, write: &Write) {
+        if let Some(operation) = write.operation {
+            *self.operations.entry(operation.id).or_default() += 1;
         }
+    }
+
+    fn forget_operation(&mut self, write: &Write) {
+        let Some(operation) = write.operation else { return };
+        if let Some(count) = self.operations.get_mut(&operation.id) {
+            *count -= 1;
+            if *count == 0 {
+                self.operations.remove(&operation.id);
+            }
+        }
+    }
+
+    fn forget_run(&mut self, run: &Received) {
+        run.writes.iter().for_each(|write| self.forget_operation(write));
     }
 }
 
@@ -147,7 +165,7 @@ impl Node {
         self.clock.observe(run.upto);
         self.journal.received.raise(run.actor, run.upto);
         if self.journal.failed {
-            run.acknowledge = false;
+            run.acknowledge = None;
             self.apply_run(run);
             return true;
         }
@@ -160,6 +178,7 @@ impl Node {
             self.apply_run(run);
         } else {
             let first = first.min(last);
+            run.writes.iter().for_each(|write| self.journal.note_operation(write));
             self.journal.entries.push_back(Entry { first, last, pending: Pending::Run(run) });
         }
         true
@@ -212,7 +231,10 @@ impl Node {
                     self.journal.forget_own(&own);
                     self.apply_own(*own);
                 }
-                Pending::Run(run) => self.apply_run(run),
+                Pending::Run(run) => {
+                    self.journal.forget_run(&run);
+                    self.apply_run(run);
+                }
                 Pending::PulledAll { from, serves } => self.pulled_all(from, serves),
                 Pending::Applied(vector) => self.stability.durable.join(&vector),
             }
@@ -240,7 +262,11 @@ impl Node {
                 self.progressed = true;
                 self.answer(own.origin, Err(refusal));
             }
-            Pending::Run(run) => self.journal.received = without(&self.journal.received, run.actor),
+            Pending::Run(run) => {
+                self.journal.forget_run(&run);
+                self.progressed = true;
+                self.journal.received = without(&self.journal.received, run.actor);
+            }
             Pending::PulledAll { .. } => {}
             Pending::Applied(_) => self.journal.marked = VersionVector::default(),
         }
@@ -262,6 +288,7 @@ impl Node {
     fn apply_run(&mut self, run: Received) {
         let applied = self.applied.get(run.actor);
         if self.takes_over() || (run.start > applied && !planted(Mutant::GapAccepted)) {
+            self.progressed = true;
             self.journal.received = without(&self.journal.received, run.actor);
             return;
         }
@@ -274,8 +301,8 @@ impl Node {
             self.progressed = true;
             self.observe(|| Event::Promised { actor: run.actor, upto: run.upto });
         }
-        if run.acknowledge {
-            self.acknowledge(run.from);
+        if let Some(number) = run.acknowledge {
+            self.acknowledge(run.from, number);
         }
     }
 

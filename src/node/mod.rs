@@ -263,7 +263,7 @@ impl Node {
     fn dispatch(&mut self, from: NodeId, message: Message) {
         match message {
             Message::Push(push) => self.receive_push(from, push),
-            Message::PushAck { applied } => self.receive_ack(from, applied),
+            Message::PushAck { number, applied } => self.receive_ack(from, number, applied),
             Message::Pull(pull) => self.answer_pull(from, pull),
             Message::PullAnswer(answer) => self.receive_pulled(from, answer),
             Message::SnapshotRequest { from: slot, until } => self.answer_snapshot_request(from, slot, until),

@@ -127,7 +127,7 @@ impl Node {
             if actor == self.actor && self.standing.promises() {
                 continue;
             }
-            self.log_run(Received { actor, start, writes, upto, from, acknowledge: false });
+            self.log_run(Received { actor, start, writes, upto, from, acknowledge: None });
         }
         if self.takes_over() {
             return;

@@ -1,6 +1,7 @@
 //! Pushes: a node's own records, in order, to every peer of its shard, and the promise that follows them.
 //!
-//! One push is in flight per peer: a write leaves at once when the link is idle, and batches form while one is in flight. A push
+//! One push is in flight per peer: a write leaves at once when the link is idle, and batches form while one is in flight. Only the
+//! acknowledgement of that push ends it: a copy of an older one must not set another free, or each copy would make more. A push
 //! names where it starts, and is refused when the receiver lacks something before that: hlcs have gaps, so a lost frame must not
 //! look like silence. The promise is part of the same message as the records, so it can never overtake them.
 
@@ -19,6 +20,7 @@ const RESEND_US: u64 = 200_000;
 
 #[derive(Debug)]
 struct InFlight {
+    number: u64,
     sent_us: u64,
     resend_us: u64,
 }
@@ -29,6 +31,8 @@ pub(super) struct Link {
     /// Up to where the peer holds them durably; unknown until it has said so.
     acknowledged: Option<Hlc>,
     in_flight: Option<InFlight>,
+    /// How many pushes there were.
+    pushes: u64,
     /// What the last push promised.
     promised: Hlc,
     last_sent_us: u64,
@@ -84,13 +88,16 @@ impl Node {
         }
         let start = if self.tail.reaches(self.actor, start) { start } else { own_last };
         let now_us = self.now.monotonic_us;
+        let mut number = 0;
         if let Some(link) = self.links.get_mut(&node) {
+            link.pushes += 1;
+            number = link.pushes;
             let wait_us = RESEND_US.max(4 * link.round_trip_us);
-            link.in_flight = Some(InFlight { sent_us: now_us, resend_us: now_us + wait_us });
+            link.in_flight = Some(InFlight { number, sent_us: now_us, resend_us: now_us + wait_us });
             link.last_sent_us = now_us;
             link.promised = promise;
         }
-        self.send(node, Message::Push(Push { start, writes, promise: promise.max(start) }));
+        self.send(node, Message::Push(Push { number, start, writes, promise: promise.max(start) }));
     }
 
     pub(super) fn receive_push(&mut self, from: NodeId, push: Push) {
@@ -100,33 +107,39 @@ impl Node {
             return;
         }
         if push.promise <= self.applied.get(actor) && push.start <= self.applied.get(actor) {
-            return self.acknowledge(from);
+            return self.acknowledge(from, push.number);
         }
-        let run = Received { actor, start: push.start, writes: push.writes, upto: push.promise, from, acknowledge: true };
+        let run =
+            Received { actor, start: push.start, writes: push.writes, upto: push.promise, from, acknowledge: Some(push.number) };
         if !self.log_run(run) && !self.takes_over() {
-            self.acknowledge(from);
+            self.acknowledge(from, push.number);
             self.pull_from(from, Hlc::ZERO);
         }
     }
 
     /// Tells a peer how far its records are durable here.
-    pub(super) fn acknowledge(&mut self, node: NodeId) {
+    pub(super) fn acknowledge(&mut self, node: NodeId, number: u64) {
         let Some(actor) = self.actor_of(node) else { return };
         if self.journal.failed {
             return;
         }
         let applied = self.applied.get(actor);
-        self.send(node, Message::PushAck { applied });
+        self.send(node, Message::PushAck { number, applied });
     }
 
-    pub(super) fn receive_ack(&mut self, from: NodeId, applied: Hlc) {
+    pub(super) fn receive_ack(&mut self, from: NodeId, number: u64, applied: Hlc) {
         let now_us = self.now.monotonic_us;
         let Some(link) = self.links.get_mut(&from) else { return };
-        if let Some(push) = link.in_flight.take() {
+        if let Some(push) = link.in_flight.take_if(|push| push.number == number) {
             let round_trip_us = now_us.saturating_sub(push.sent_us);
             link.round_trip_us = (7 * link.round_trip_us + round_trip_us) / 8;
+            if link.acknowledged.is_some_and(|before| applied <= before && before < link.promised) {
+                // It was refused: the peer catches up in another way, and is left alone for an interval.
+                let resend_us = now_us + 1_000 * self.plan.settings.idle_interval_ms;
+                link.in_flight = Some(InFlight { resend_us, ..push });
+            }
         }
-        link.acknowledged = Some(applied);
+        link.acknowledged = link.acknowledged.max(Some(applied));
         self.replicated(from, applied);
     }
 

@@ -23,7 +23,10 @@ pub fn check_new(books: &Books, operation: &Operation, dot: Dot) -> Result<(), V
             let own = books.session(operation.invocation.session).newest_own;
             let guarantee = if own >= Some(stamp) { Guarantee::MonotonicWrites } else { Guarantee::WritesFollowReads };
             let evidence = format!("{operation} has stamp {stamp}, and {newest} is in its past");
-            Err(Property::StampsFollowThePast(guarantee).violated(evidence))
+            Err(Property::StampsFollowThePast(guarantee)
+                .violated(evidence)
+                .record(Dot { actor: newest.actor, hlc: newest.hlc })
+                .of(operation.id))
         }
         _ => Ok(()),
     }
@@ -40,7 +43,7 @@ pub fn check_known(replicas: &Replicas, write: &Write) -> Result<(), Violation> 
     match replicas.record(write.dot) {
         Some(known) if !same(known) => {
             let evidence = format!("{write} has the dot of another write of {}", known.key);
-            Err(Property::DotsNeverRepeat.violated(evidence))
+            Err(Property::DotsNeverRepeat.violated(evidence).record(write.dot))
         }
         _ => Ok(()),
     }

@@ -7,7 +7,7 @@
 //! Why no stronger: (1) 'absent' does not say which tombstone was seen, so any that is not too old excuses it; (2) of a write
 //! with two records the read is judged by the larger, since a replica may know only that one; (3) where a stamp is not known
 //! (histories of real processes, a record logged by a node that crashed before it could say so), a read is stale only if
-//! what it returned is in the past of a write of the key that is in the session's past.
+//! what it returned is in the past of a write of the key that is in the session's past; (4) what was destroyed in every copy, in a run that may, excuses whoever does not see it.
 
 use causeway::store::Order;
 
@@ -18,7 +18,7 @@ use crate::history::{Kind, OpId, Operation, Outcome};
 pub fn check(books: &Books, id: OpId, outcome: Outcome) -> Result<(), Violation> {
     let Some(reader) = books.history().get(id) else { return Ok(()) };
     let others = || books.writes_of(&reader.invocation.key).filter(|write| write.id != id);
-    let past = others().filter(|write| reader.past.contains(write));
+    let past = others().filter(|write| !write.is_lost && reader.past.contains(write));
     match outcome {
         Outcome::Found(returned) => {
             check_somebody_wrote(books, reader, returned)?;
@@ -59,7 +59,11 @@ fn is_older(returned: &Operation, newest: &Operation) -> bool {
 
 fn stale(books: &Books, reader: &Operation, returned: &str, stamp: Option<Order>, newest: &Operation) -> Violation {
     let evidence = format!("{reader} was told: {returned}; its past holds {newest}");
-    Property::ReadsFollowThePast(weakest(books, reader, stamp, newest)).violated(evidence)
+    Property::ReadsFollowThePast(weakest(books, reader, stamp, newest))
+        .violated(evidence)
+        .of(newest.id)
+        .of(reader.id)
+        .on(&reader.invocation.key)
 }
 
 fn weakest(books: &Books, reader: &Operation, returned: Option<Order>, newest: &Operation) -> Guarantee {

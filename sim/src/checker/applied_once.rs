@@ -13,7 +13,7 @@ use super::{Property, Replicas, Violation};
 /// Judges a record when a replica applies it, before that is noted.
 pub fn check(replicas: &Replicas, node: NodeId, dot: Dot) -> Result<(), Violation> {
     if replicas.counts_as_applied(node, dot) {
-        return Err(Property::AppliedOnce.violated(format!("{node} applies {dot} again")));
+        return Err(Property::AppliedOnce.violated(format!("{node} applies {dot} again")).record(dot));
     }
     Ok(())
 }

@@ -176,6 +176,13 @@ impl Books {
         self.writes_of(key).find(open).map(|op| op.id)
     }
 
+    /// Notes that every copy of what an operation wrote was destroyed.
+    pub fn lose(&mut self, id: OpId) {
+        if let Some(operation) = self.history.get_mut(id) {
+            operation.is_lost = true;
+        }
+    }
+
     /// Notes the dot of an operation's record.
     pub fn record(&mut self, id: OpId, dot: Dot) {
         if let Some(operation) = self.history.get_mut(id).filter(|operation| !operation.dots.contains(&dot)) {

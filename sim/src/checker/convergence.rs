@@ -33,7 +33,7 @@ pub fn check_agreement(readings: &[Reading]) -> Result<(), Violation> {
         if first.outcome != reading.outcome {
             let evidence =
                 format!("{}: {} says {}, {} says {}", reading.key, first.node, first.outcome, reading.node, reading.outcome);
-            return Err(Property::Convergence.violated(evidence));
+            return Err(Property::Convergence.violated(evidence).at(first.node).at(reading.node).on(&reading.key));
         }
     }
     Ok(())
@@ -50,7 +50,7 @@ pub fn check_nothing_lost(books: &Books, readings: &[Reading]) -> Result<(), Vio
         let lost = writes().find(|write| write.outcome.is_acknowledged() && !is_kept(write));
         if let Some(lost) = lost {
             let evidence = format!("{} says {} for {}, and {lost} was acknowledged", reading.node, reading.outcome, reading.key);
-            return Err(Property::Durability.violated(evidence));
+            return Err(Property::Durability.violated(evidence).of(lost.id).at(reading.node).on(&reading.key));
         }
     }
     Ok(())

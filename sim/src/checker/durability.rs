@@ -19,7 +19,7 @@ pub fn check_answer(replicas: &Replicas, node: NodeId, dot: Dot) -> Result<(), V
     if replicas.has(node, dot) {
         return Ok(());
     }
-    Err(Property::Durability.violated(format!("{node} acknowledges {dot} before it has it")))
+    Err(Property::Durability.violated(format!("{node} acknowledges {dot} before it has it")).record(dot))
 }
 
 /// Judges what a node found on its disk, before that is noted: its contents, and how far it says that it had written.
@@ -30,13 +30,13 @@ pub fn check_recovery(replicas: &Replicas, node: NodeId, recovered: &VersionVect
     let answered = Dot { actor, hlc: replica.answered };
     if let Some(dot) = replicas.held(node, actor).filter(applied).chain([answered]).find(|dot| dot.hlc > recovered.get(actor)) {
         let evidence = format!("{node} had {dot} and recovered itself up to {}", recovered.get(actor));
-        return Err(Property::Durability.violated(evidence));
+        return Err(Property::Durability.violated(evidence).record(dot));
     }
     for (key, winner) in replica.winners.iter().filter(|(key, _)| !replica.installed.contains_key(*key)) {
         let found = replica.found.get(key).and_then(|dots| dots.first()).map(|dot| replicas.place(*dot));
         if found.max(replicas.collected(key)) < Some(replicas.place(*winner)) {
             let evidence = format!("{node} had {winner} as the winner of {key} and does not find it again");
-            return Err(Property::Durability.violated(evidence));
+            return Err(Property::Durability.violated(evidence).record(*winner).on(key));
         }
     }
     Ok(())

@@ -13,7 +13,10 @@ use super::{
     convergence, durability, promises, records_are_asked_for, same_set_same_state, stamps_never_go_back, token_covers_past,
     tombstones,
 };
-use crate::history::{Invocation, OpId, Outcome};
+use crate::{
+    history::{Invocation, OpId, Outcome},
+    plan::Losses,
+};
 
 /// Judges one run. Every method that learns something fails with the first violation that it shows; the run ends there.
 #[derive(Debug)]
@@ -22,12 +25,18 @@ pub struct Judge {
     replicas: Replicas,
     keys: TokenKeys,
     longest_token: usize,
+    losses: Losses,
 }
 
 impl Judge {
     /// A judge of a run with that many sessions, on nodes of this config, whose tokens are sealed with these keys.
     pub fn new(config: &Config, sessions: usize, keys: TokenKeys) -> Self {
-        Self { books: Books::new(sessions), replicas: Replicas::new(config), keys, longest_token: 0 }
+        Self { books: Books::new(sessions), replicas: Replicas::new(config), keys, longest_token: 0, losses: Losses::None }
+    }
+
+    /// Asks nothing about durability from now on: faults may destroy every copy of an acknowledged write.
+    pub fn allow_losses(&mut self) {
+        self.losses = Losses::Allowed;
     }
 
     /// What is known of sessions and their operations.
@@ -84,6 +93,10 @@ impl Judge {
     /// # Errors
     /// The answer is not in the contract, is stale, or carries a token that does not stand for it.
     pub fn answered(&mut self, op: OpId, answer: &Answer, at_us: u64) -> Result<Outcome, Violation> {
+        self.check_answer(op, answer, at_us).map_err(|violation| violation.of(op))
+    }
+
+    fn check_answer(&mut self, op: OpId, answer: &Answer, at_us: u64) -> Result<Outcome, Violation> {
         let Some(operation) = self.books.history().get(op) else { return Ok(Outcome::Unknown) };
         let session = operation.invocation.session;
         let outcome = answers::outcome_of(operation.invocation.kind, answer)?;
@@ -107,14 +120,28 @@ impl Judge {
         }
     }
 
+    /// All that a node has is destroyed.
+    pub fn destroy(&mut self, node: NodeId) {
+        self.may_lose(node);
+        for op in self.replicas.destroy(node) {
+            self.books.lose(op);
+        }
+    }
+
     /// A node says that something happened.
     ///
     /// # Errors
     /// It should not have.
     pub fn happened(&mut self, node: NodeId, event: &Event) -> Result<(), Violation> {
+        self.check_event(node, event).map_err(|violation| violation.at(node))
+    }
+
+    fn check_event(&mut self, node: NodeId, event: &Event) -> Result<(), Violation> {
         match event {
             Event::Recovered { applied, .. } => {
-                durability::check_recovery(&self.replicas, node, applied)?;
+                if self.losses == Losses::None {
+                    durability::check_recovery(&self.replicas, node, applied)?;
+                }
                 self.replicas.recover(node, applied);
             }
             Event::Found { key, versions } => {
@@ -157,7 +184,10 @@ impl Judge {
     /// The replicas disagree, or an acknowledged write is gone.
     pub fn quiescent(&self, readings: &[Reading]) -> Result<(), Violation> {
         convergence::check_agreement(readings)?;
-        convergence::check_nothing_lost(&self.books, readings)
+        match self.losses {
+            Losses::None => convergence::check_nothing_lost(&self.books, readings),
+            Losses::Allowed => Ok(()),
+        }
     }
 
     fn applied(&mut self, node: NodeId, write: &Write, winner: Order) -> Result<(), Violation> {

@@ -43,4 +43,4 @@ pub use convergence::Reading;
 pub use judge::Judge;
 pub use past::Past;
 pub use replicas::{IsTombstone, Known, Replica, Replicas};
-pub use violation::{Guarantee, Property, Violation};
+pub use violation::{About, Guarantee, Property, Violation};

@@ -28,7 +28,7 @@ pub fn check_promise(replicas: &Replicas, node: NodeId, actor: ActorId, upto: Hl
         None => Ok(()),
         Some((dot, known)) => {
             let evidence = format!("{node} has promised {actor} up to {upto} and lacks {dot} ({})", known.key);
-            Err(Property::PromisesAreKept.violated(evidence))
+            Err(Property::PromisesAreKept.violated(evidence).record(dot).on(&known.key))
         }
     }
 }
@@ -42,7 +42,7 @@ pub fn check_new_record(replicas: &Replicas, dot: Dot) -> Result<(), Violation> 
         Some((node, replica)) => {
             let upto = replica.promised.get(dot.actor);
             let evidence = format!("{dot} appears, and {node} was promised all of {} up to {upto}", dot.actor);
-            Err(Property::NothingBelowAPromise.violated(evidence))
+            Err(Property::NothingBelowAPromise.violated(evidence).record(dot).at(node))
         }
     }
 }

@@ -15,12 +15,15 @@ use crate::history::{Operation, Outcome};
 pub fn check_new(books: &Books, replicas: &Replicas, write: &Write, asked: Asked) -> Result<(), Violation> {
     match asked {
         Asked::ByNobody => {
-            return Err(Property::RefusedIsFinal.violated(format!("{write}: nobody asked for it")));
+            return Err(Property::RefusedIsFinal.violated(format!("{write}: nobody asked for it")).record(write.dot));
         }
         Asked::By(id) => {
             let refused = books.history().get(id).filter(|op| matches!(op.outcome, Outcome::NotApplied | Outcome::Absent));
             if let Some(refused) = refused {
-                return Err(Property::RefusedIsFinal.violated(format!("{write} appears, and it was refused: {refused}")));
+                return Err(Property::RefusedIsFinal
+                    .violated(format!("{write} appears, and it was refused: {refused}"))
+                    .of(refused.id)
+                    .record(write.dot));
             }
         }
         Asked::Once => {}
@@ -36,7 +39,7 @@ pub fn check_new(books: &Books, replicas: &Replicas, write: &Write, asked: Asked
         None => Ok(()),
         Some((dot, _)) => {
             let evidence = format!("{origin} makes {write} for an operation of which it has applied {dot}");
-            Err(Property::RetriesAreRecognised.violated(evidence))
+            Err(Property::RetriesAreRecognised.violated(evidence).record(dot).record(write.dot))
         }
     }
 }
@@ -45,7 +48,7 @@ pub fn check_new(books: &Books, replicas: &Replicas, write: &Write, asked: Asked
 pub fn check_refusal(operation: &Operation) -> Result<(), Violation> {
     let refused = operation.is_write() && matches!(operation.outcome, Outcome::NotApplied | Outcome::Absent);
     if refused && !operation.dots.is_empty() {
-        return Err(Property::RefusedIsFinal.violated(format!("refused, and there is a record: {operation}")));
+        return Err(Property::RefusedIsFinal.violated(format!("refused, and there is a record: {operation}")).of(operation.id));
     }
     Ok(())
 }

@@ -72,6 +72,8 @@ pub struct Replicas {
     by_key: BTreeMap<Key, BTreeSet<Dot>>,
     /// The largest tombstone of each key that was collected anywhere.
     collected: BTreeMap<Key, Order>,
+    /// Records of which every copy was destroyed.
+    lost: BTreeSet<Dot>,
 }
 
 impl Replicas {
@@ -94,6 +96,7 @@ impl Replicas {
             records: BTreeMap::new(),
             by_key: BTreeMap::new(),
             collected: BTreeMap::new(),
+            lost: BTreeSet::new(),
         }
     }
 
@@ -147,7 +150,25 @@ impl Replicas {
         if let Some(known) = self.records.get_mut(&dot) {
             known.applied_at.insert(node);
             known.said_at.insert(node);
+            self.lost.remove(&dot);
         }
+    }
+
+    /// Notes that all that a node has is destroyed, and says which operations no replica knows of any more.
+    pub fn destroy(&mut self, node: NodeId) -> Vec<OpId> {
+        let mut lost = Vec::new();
+        for (dot, known) in &mut self.records {
+            if known.applied_at.remove(&node) && known.applied_at.is_empty() {
+                self.lost.insert(*dot);
+                lost.extend(known.op);
+            }
+        }
+        lost
+    }
+
+    /// Whether every copy of a record was destroyed.
+    pub fn is_lost(&self, dot: Dot) -> bool {
+        self.lost.contains(&dot)
     }
 
     /// Notes contents that came with a snapshot.
@@ -190,9 +211,9 @@ impl Replicas {
         held.into_iter().all(|dot| others.iter().any(|other| self.has(*other, dot) || self.is_superseded(*other, dot)))
     }
 
-    /// Whether a replica needs a record no more: something larger won there, or a larger tombstone was collected.
+    /// Whether a replica needs a record no more: something larger won there, a larger tombstone was collected, or it is lost.
     pub fn is_superseded(&self, node: NodeId, dot: Dot) -> bool {
-        let Some(known) = self.record(dot) else { return true };
+        let Some(known) = self.record(dot).filter(|_| !self.is_lost(dot)) else { return true };
         let winner = self.get(node).and_then(|replica| replica.winners.get(&known.key)).map(|winner| self.place(*winner));
         winner.max(self.collected.get(&known.key).copied()) >= Some(self.place(dot))
     }

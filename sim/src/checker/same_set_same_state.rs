@@ -22,7 +22,7 @@ pub fn check(replicas: &Replicas, node: NodeId, write: &Write, winner: Order) ->
     }
     let must = by_set.map_or_else(|| "nothing".to_owned(), |order| order.to_string());
     let evidence = format!("at {node} after {write} the winner is {winner}, and by what it has applied it must be {must}");
-    Err(Property::SameSetSameState.violated(evidence))
+    Err(Property::SameSetSameState.violated(evidence).record(write.dot).on(&write.key))
 }
 
 #[cfg(test)]

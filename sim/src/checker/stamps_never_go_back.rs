@@ -22,7 +22,7 @@ pub fn check(replicas: &Replicas, node: NodeId, key: &Key, winner: Option<Order>
     }
     let now = winner.map_or_else(|| "nothing".to_owned(), |order| order.to_string());
     let before = last.map_or_else(|| "nothing".to_owned(), |order| order.to_string());
-    Err(Property::StampsNeverGoBack.violated(format!("at {node} the winner of {key} was {before} and is {now}")))
+    Err(Property::StampsNeverGoBack.violated(format!("at {node} the winner of {key} was {before} and is {now}")).on(key))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 //! Why no stronger: a write that was sent more than once counts with none of its records, for which of them answered
 //! cannot be known. Nothing is said of tokens that stand for too much: folding may raise them.
 
-use causeway::clock::{Hlc, Token, TokenKeys, WIRE_BYTES_CAP};
+use causeway::clock::{Dot, Hlc, Token, TokenKeys, WIRE_BYTES_CAP};
 
 use super::{Past, Property, Violation};
 
@@ -32,7 +32,7 @@ pub fn check(token: &Token, past: &Past, holder: &str) -> Result<(), Violation> 
         Some((actor, hlc)) => {
             let stands: Hlc = token.get(actor);
             let evidence = format!("the token of {holder} stands at {stands} for {actor}, and {actor}@{hlc} is in its past");
-            Err(Property::TokenCoversPast.violated(evidence))
+            Err(Property::TokenCoversPast.violated(evidence).record(Dot { actor, hlc }))
         }
     }
 }

@@ -16,11 +16,11 @@ use super::{Property, Replica, Replicas, Violation};
 
 /// Judges a tombstone when a replica drops it, before that is noted.
 pub fn check(replicas: &Replicas, node: NodeId, key: &Key, order: Order) -> Result<(), Violation> {
-    let violated = |evidence: String| Err(Property::NothingReturnsFromTheDead.violated(evidence));
+    let violated = |evidence: String| Err(Property::NothingReturnsFromTheDead.violated(evidence).on(key));
     if replicas.last_winner(node, key).is_some_and(|winner| winner != order) {
         return violated(format!("{node} drops the tombstone {order} of {key}, which is not its winner"));
     }
-    for (dot, _) in replicas.records_of(key).filter(|(dot, _)| replicas.place(*dot) <= order) {
+    for (dot, _) in replicas.records_of(key).filter(|(dot, _)| !replicas.is_lost(*dot) && replicas.place(*dot) <= order) {
         let may_come = |(member, replica): &(NodeId, &Replica)| {
             (*member == node || !replica.is_behind())
                 && !replicas.has(*member, dot)

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use causeway::{clock::Dot, id::NodeId, store::Key};
+
+use crate::history::OpId;
+
 /// The four session guarantees, weakest name first: a violation is called by the first that it breaks.
 ///
 /// Source: Terry, Demers, Petersen, Spreitzer, Theimer, Welch, 'Session Guarantees for Weakly Consistent Replicated Data',
@@ -62,12 +66,59 @@ pub struct Violation {
     pub property: Property,
     /// What shows it, in one line.
     pub evidence: String,
+    /// Whom and what it is about, for those who explain it.
+    pub about: About,
+}
+
+/// Whom and what a violation is about: causes first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct About {
+    /// Operations.
+    pub operations: Vec<OpId>,
+    /// Records.
+    pub dots: Vec<Dot>,
+    /// Nodes.
+    pub nodes: Vec<NodeId>,
+    /// A key.
+    pub key: Option<Key>,
+}
+
+impl Violation {
+    /// It is about an operation.
+    pub fn of(mut self, op: OpId) -> Self {
+        push_new(&mut self.about.operations, op);
+        self
+    }
+
+    /// It is about a record.
+    pub fn record(mut self, dot: Dot) -> Self {
+        push_new(&mut self.about.dots, dot);
+        self
+    }
+
+    /// It shows at a node.
+    pub fn at(mut self, node: NodeId) -> Self {
+        push_new(&mut self.about.nodes, node);
+        self
+    }
+
+    /// It is about a key.
+    pub fn on(mut self, key: &Key) -> Self {
+        self.about.key = Some(key.clone());
+        self
+    }
+}
+
+fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
+    if !list.contains(&item) {
+        list.push(item);
+    }
 }
 
 impl Property {
     /// The violation of this property that the evidence shows.
     pub fn violated(self, evidence: impl Into<String>) -> Violation {
-        Violation { property: self, evidence: evidence.into() }
+        Violation { property: self, evidence: evidence.into(), about: About::default() }
     }
 
     /// The name of its checker: the file beside this one.

@@ -10,6 +10,7 @@ use std::{
 
 use causeway::mutant::Mutant;
 use causeway_sim::{
+    capsule,
     diff::{Divergence, first_divergence, read_trace},
     plan::file,
     relative::{Pair, nearest_passing},
@@ -39,7 +40,7 @@ The exit code is 1 when the sides differ; with --without-one, 1 when no single e
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DiffArgs {
-    /// A file with a trace, one line of JSON each, or with a plan
+    /// A capsule, a file with a plan, or one with a trace, one line of JSON each
     #[arg(value_name = "FILE", num_args = 0..=2)]
     files: Vec<PathBuf>,
     /// A side that is a seed
@@ -59,7 +60,7 @@ pub struct DiffArgs {
 /// One side of a comparison.
 enum Side {
     Run(Source),
-    Trace(PathBuf),
+    Trace(Vec<Line>),
 }
 
 impl DiffArgs {
@@ -69,7 +70,7 @@ impl DiffArgs {
             return without_one(path, json);
         }
         let sides = self.sides()?;
-        let Some(divergence) = interrupt::unless_interrupted(move || compare(&sides))? else {
+        let Some(divergence) = interrupt::unless_interrupted(move || compare(sides))? else {
             println!("interrupted before a difference was found");
             return Ok(ExitCode::from(exit::INTERRUPTED));
         };
@@ -91,20 +92,22 @@ impl DiffArgs {
     }
 }
 
-/// A file that begins as an object of JSON is a trace.
+/// A file that begins as an object of JSON is a capsule, or else a trace.
 fn side_of(path: &Path) -> Result<Side, String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    if text.trim_start().starts_with('{') {
-        return Ok(Side::Trace(path.to_owned()));
+    if text.starts_with('{') {
+        let capsule = capsule::read(&text).ok().map(|capsule| capsule.evidence.trace);
+        let trace = capsule.map_or_else(|| read_trace(path).map_err(|error| format!("{}: {error}", path.display())), Ok);
+        return trace.map(Side::Trace);
     }
     file::read(&text).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(Side::Run(Source::File(text)))
 }
 
-fn compare(sides: &[Side; 2]) -> Result<Option<Divergence>, String> {
+fn compare(sides: [Side; 2]) -> Result<Option<Divergence>, String> {
     let folder = env::temp_dir().join(format!("causeway-sim-{}", std::process::id()));
-    let [left, right] =
-        [(&sides[0], "left.jsonl"), (&sides[1], "right.jsonl")].map(|(side, name)| side.trace(&folder.join(name)));
+    let [left, right] = sides;
+    let (left, right) = (left.trace(&folder.join("left.jsonl")), right.trace(&folder.join("right.jsonl")));
     // The traces are in memory now; the folder is left where it cannot be removed.
     let _ = std::fs::remove_dir_all(&folder);
     Ok(first_divergence(left?, right?))
@@ -112,10 +115,10 @@ fn compare(sides: &[Side; 2]) -> Result<Option<Divergence>, String> {
 
 impl Side {
     /// Its trace: of a run, from a process of its own.
-    fn trace(&self, path: &Path) -> Result<Vec<Line>, String> {
+    fn trace(self, path: &Path) -> Result<Vec<Line>, String> {
         let source = match self {
-            Self::Trace(path) => return read_trace(path).map_err(|error| format!("{}: {error}", path.display())),
-            Self::Run(source) => source.clone(),
+            Self::Trace(lines) => return Ok(lines),
+            Self::Run(source) => source,
         };
         let program = env::current_exe().map_err(|error| format!("where is this program? {error}"))?;
         let worker = Workshop::new(program, Vec::new()).start().map_err(|error| format!("no process: {error}"))?;

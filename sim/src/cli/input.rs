@@ -7,7 +7,10 @@ use std::{
 };
 
 use causeway::mutant::Mutant;
-use causeway_sim::plan::{Plan, file};
+use causeway_sim::{
+    capsule::{self, Capsule},
+    plan::{Plan, file},
+};
 
 /// One run: a seed, or a file with a plan.
 #[derive(Debug, clap::Args)]
@@ -15,7 +18,7 @@ pub struct PlanInput {
     /// Which seed
     #[arg(long, required_unless_present = "plan")]
     seed: Option<u64>,
-    /// A file with a plan
+    /// A file with a plan, or a capsule
     #[arg(value_name = "PLAN", conflicts_with_all = ["seed", "mutant"])]
     plan: Option<PathBuf>,
     /// A bug to plant
@@ -36,13 +39,25 @@ impl PlanInput {
     }
 }
 
-/// Reads the plan in a file.
+/// Reads the plan in a file; of a capsule, the smallest plan that it has.
 ///
 /// # Errors
 /// There is no such file, or no plan in it.
 pub fn read_plan(path: &Path) -> Result<Plan, String> {
     let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    if text.starts_with('{') {
+        return Ok(capsule_at(path)?.smallest().plan.clone());
+    }
     file::read(&text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Reads a capsule.
+///
+/// # Errors
+/// There is no such file, or no capsule in it.
+pub fn capsule_at(path: &Path) -> Result<Capsule, String> {
+    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    capsule::read(&text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// Reads `A..B`.

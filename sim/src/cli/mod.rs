@@ -4,10 +4,12 @@
 
 mod diff;
 mod exit;
+mod explain;
 mod input;
 mod interrupt;
 mod mutants;
 mod plan;
+mod replay;
 mod run;
 mod shrink;
 mod sweep;
@@ -37,6 +39,10 @@ enum Command {
     Plan(plan::PlanArgs),
     /// Run many seeds in worker processes and sort their failures
     Sweep(sweep::SweepArgs),
+    /// Run what a capsule holds, and say whether it still fails
+    Replay(replay::ReplayArgs),
+    /// Draw a failure, a seed or a plan as one HTML page
+    Explain(explain::ExplainArgs),
     /// Make a failing plan small: leave out what it fails without, and print what is left
     Shrink(shrink::ShrinkArgs),
     /// Show where two runs part, or what one event makes of a failing run
@@ -54,6 +60,8 @@ pub fn main() -> ExitCode {
         Command::Run(args) => args.run(),
         Command::Plan(args) => args.run(),
         Command::Sweep(args) => args.run(),
+        Command::Replay(args) => replay::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Shrink(args) => args.run(),
         Command::Diff(args) => args.run(),
         Command::Mutants(args) => args.run(),

@@ -14,7 +14,7 @@ use causeway::{id::NodeId, store::Key};
 use crate::{
     history::{OpId, Operation, Outcome},
     relative::PlanEvent,
-    run::Report,
+    run::{Report, Verdict},
     trace::What,
 };
 
@@ -26,7 +26,7 @@ const SHOWN: usize = 12;
 pub struct Comparison {
     /// From the event to the violation, in simulated microseconds.
     pub window_us: (u64, u64),
-    /// Operations of which clients heard something else.
+    /// Operations of which clients heard something else. The answer that is the violation is not taken as one: it is pending.
     pub outcomes: Vec<(Operation, [Option<Outcome>; 2])>,
     /// How often nodes went through something from the event to the violation.
     pub events: BTreeMap<(NodeId, String), [u32; 2]>,
@@ -109,8 +109,10 @@ fn outcomes(fails: &Report, passes: &Report, until_us: u64) -> Vec<(Operation, [
     let outcome = |of: &BTreeMap<OpId, Operation>, id: OpId| of.get(&id).map(|operation| operation.outcome);
     let begun = with.values().filter(|operation| operation.invocation.at_us <= until_us);
     let both = begun.map(|operation| (operation.clone(), [outcome(&with, operation.id), outcome(&without, operation.id)]));
-    // What was under way when the violation ended the run has no outcome to compare.
-    both.filter(|(_, [with, without])| with != without && *with != Some(Outcome::Pending)).collect()
+    let violating = |id: &OpId| matches!(&fails.verdict, Verdict::Safety(violation) if violation.about.operations.contains(id));
+    // What was under way when the violation ended the run has no outcome to compare, but for the one that showed it.
+    let counts = |id: &OpId, with: Option<Outcome>| with != Some(Outcome::Pending) || violating(id);
+    both.filter(|(operation, [with, without])| with != without && counts(&operation.id, *with)).collect()
 }
 
 /// What is in one of two maps only.
@@ -149,7 +151,7 @@ impl Seen {
                         *seen.events.entry((*node, what)).or_default() += 1;
                     }
                 }
-                What::Frame { from, to, text } => {
+                What::Frame { from, to, text, .. } => {
                     for write in named(text) {
                         seen.delivered.entry(Delivery { write, from: *from, to: *to }).or_insert(line.at_us);
                     }
@@ -216,7 +218,11 @@ fn when([with, without]: [Option<u64>; 2]) -> String {
 }
 
 fn heard(outcome: Option<Outcome>) -> String {
-    outcome.map_or_else(|| "not begun".to_owned(), |outcome| outcome.to_string())
+    match outcome {
+        None => "not begun".to_owned(),
+        Some(Outcome::Pending) => "the violation".to_owned(),
+        Some(outcome) => outcome.to_string(),
+    }
 }
 
 fn seconds(at_us: u64) -> String {

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::{
     fault::{Breakage, Fault, Timed},
-    plan::Plan,
+    plan::{Losses, Plan},
     trace::Keep,
 };
 
@@ -102,7 +102,7 @@ impl Kinds {
 /// The faults of a plan in order.
 pub(super) fn schedule(plan: &Plan, kinds: &Kinds, random: &mut ChaCha8Rng) -> Vec<Timed> {
     let config = plan.cluster(Keep::Nothing).config().expect("a plan's cluster can be founded");
-    let mut draw = Draw { nodes: plan.nodes.into(), config: &config, spent: BTreeSet::new(), random };
+    let mut draw = Draw { nodes: plan.nodes.into(), config: &config, spent: BTreeSet::new(), losses: plan.losses, random };
     let present = draw.kinds(kinds);
     let mut schedule = Vec::new();
     let mut at_ms = 0;
@@ -125,6 +125,7 @@ struct Draw<'a> {
     config: &'a Config,
     /// Nodes that lose their disk or their right to write. No two of one shard.
     spent: BTreeSet<NodeId>,
+    losses: Losses,
     random: &'a mut ChaCha8Rng,
 }
 
@@ -184,11 +185,12 @@ impl<'a> Draw<'a> {
         NodeId(self.random.random_range(0..self.nodes))
     }
 
-    /// A node that may lose everything: no other of its shard does.
+    /// A node that may lose everything: no other of its shard does, unless the plan allows it.
     fn spend(&mut self) -> Option<NodeId> {
         let node = self.node();
         let shard = |node: NodeId| self.config.member(node).map(|member| member.shard);
-        let free = self.spent.iter().all(|other| *other == node || shard(*other) != shard(node));
+        let free =
+            self.losses == Losses::Allowed || self.spent.iter().all(|other| *other == node || shard(*other) != shard(node));
         free.then(|| {
             self.spent.insert(node);
             node

@@ -40,7 +40,7 @@ impl Plan {
             causal_wait_ms: [0, 100, 400, 400][random.random_range(0..4)],
             repair_holdoff_ms: [0, 0, 0, 2_500][random.random_range(0..4)],
             fsync: if lax { FsyncPolicy::Interval { ms: 20 } } else { FsyncPolicy::Always },
-            losses: Losses::None,
+            losses: if random.random_bool(0.05) { Losses::Allowed } else { Losses::None },
             value_bytes: [20, 20, 300][random.random_range(0..3)],
             client_loss: if random.random_bool(0.3) { 0.01 } else { 0.0 },
             skews_ms: Vec::new(),
@@ -49,6 +49,9 @@ impl Plan {
         };
         let mut load = Load::draw(random);
         let mut kinds = Kinds::draw(random);
+        if plan.losses == Losses::Allowed {
+            kinds.lost_disk_ms = Some((100, 3_000));
+        }
         if lax {
             kinds.leave_out_losses();
         }

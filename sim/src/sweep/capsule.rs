@@ -1,26 +1,23 @@
 //! What a failing seed leaves behind.
 
-use std::{
-    fs,
-    io::{self, ErrorKind},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use crate::{
-    plan::{Plan, file},
+    capsule::{Capsule, CapsuleError},
+    plan::Plan,
     run::Report,
 };
 
-/// Writes the capsule of a failed run into a folder, which is made if it is not there. Returns where it is.
+/// Writes the capsule of a failed seed into a folder, which is made if it is not there. Returns where it is.
 ///
 /// # Errors
 /// The folder takes no file.
-pub fn write_capsule(folder: &Path, plan: &Plan, report: &Report) -> io::Result<PathBuf> {
-    fs::create_dir_all(folder)?;
-    let mutant = plan.mutant.map(|mutant| format!("-{mutant}")).unwrap_or_default();
-    let path = folder.join(format!("seed-{}{mutant}.toml", plan.seed));
-    let text = file::write(plan).map_err(|error| io::Error::new(ErrorKind::InvalidData, error.to_string()))?;
-    let verdict = report.verdict.to_string().replace('\n', "\n# ");
-    fs::write(&path, format!("# {verdict}\n{text}"))?;
-    Ok(path)
+pub fn write_capsule(folder: &Path, plan: &Plan, report: &Report) -> Result<PathBuf, CapsuleError> {
+    Capsule::pack(command(plan), plan.clone(), report).save(folder)
+}
+
+/// The command that runs the seed of a plan again.
+pub fn command(plan: &Plan) -> String {
+    let mutant = plan.mutant.map(|mutant| format!(" --mutant {mutant}")).unwrap_or_default();
+    format!("causeway-sim run --seed {}{mutant}", plan.seed)
 }

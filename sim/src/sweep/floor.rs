@@ -212,7 +212,7 @@ impl<'a> Floor<'a> {
 
     fn write_capsule(&self, seed: u64, verdict: Verdict) -> io::Result<PathBuf> {
         let report = Report { verdict, ..Report::default() };
-        write_capsule(&self.plan.out, &Plan::draw(seed, self.plan.mutant), &report)
+        write_capsule(&self.plan.out, &Plan::draw(seed, self.plan.mutant), &report).map_err(io::Error::other)
     }
 
     /// Asks the worker at a bench; there is a new one if there was none, and none after it was lost.

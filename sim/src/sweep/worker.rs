@@ -83,7 +83,7 @@ impl WorkerPlan {
         let file = match &job.wanted {
             Wanted::Verdict => None,
             Wanted::Trace(path) => Some(write_trace(path, &report.trace)?),
-            Wanted::Capsule(folder) => Some(write_capsule(folder, &plan, &report)?),
+            Wanted::Capsule(folder) => Some(write_capsule(folder, &plan, &report).map_err(io::Error::other)?),
         };
         Ok(Reply { report: SeedReport::of(seed, &report), cpu_us: cpu_us() - before_us, file })
     }

@@ -5,6 +5,8 @@ use std::fmt;
 use causeway::{id::NodeId, node::Event, store::Key};
 use serde::{Deserialize, Serialize};
 
+use super::Change;
+
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
@@ -35,6 +37,8 @@ pub enum What {
         from: NodeId,
         /// Whom it reached.
         to: NodeId,
+        /// When it was sent.
+        sent_us: u64,
         /// What it says.
         text: String,
     },
@@ -44,6 +48,8 @@ pub enum What {
         from: NodeId,
         /// Whom it was for.
         to: NodeId,
+        /// When it was sent.
+        sent_us: u64,
         /// Why.
         why: String,
     },
@@ -56,6 +62,11 @@ pub enum What {
     Fault {
         /// What.
         text: String,
+    },
+    /// The world changed.
+    Change {
+        /// How.
+        change: Change,
     },
 }
 
@@ -88,10 +99,11 @@ impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Event { node, text, .. } => write!(f, "{node}: {text}"),
-            Self::Frame { from, to, text } => write!(f, "{from} > {to}: {text}"),
-            Self::Lost { from, to, why } => write!(f, "{from} > {to}: lost, {why}"),
+            Self::Frame { from, to, text, .. } => write!(f, "{from} > {to}: {text}"),
+            Self::Lost { from, to, why, .. } => write!(f, "{from} > {to}: lost, {why}"),
             Self::Client { text } => f.write_str(text),
             Self::Fault { text } => write!(f, "fault: {text}"),
+            Self::Change { change } => write!(f, "fault: {change}"),
         }
     }
 }

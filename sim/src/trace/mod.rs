@@ -3,6 +3,7 @@
 //! The digest covers everything, whatever text is kept: two runs with the same digest delivered the same bytes at the same times
 //! and saw the same events. Text costs time, so a sweep keeps none and a failing seed is run again with all of it.
 
+mod change;
 mod line;
 
 use std::{
@@ -13,6 +14,7 @@ use std::{
 use causeway::{id::NodeId, node::Event};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
+pub use change::{Change, DiskState, LinkState};
 pub use line::{Line, What};
 
 use line::key_of;
@@ -40,6 +42,8 @@ pub enum Entry<'a> {
         from: NodeId,
         /// Whom it reached.
         to: NodeId,
+        /// When it was sent.
+        sent_us: u64,
         /// What is in it.
         bytes: &'a [u8],
     },
@@ -49,6 +53,8 @@ pub enum Entry<'a> {
         from: NodeId,
         /// Whom it was for.
         to: NodeId,
+        /// When it was sent.
+        sent_us: u64,
         /// Why.
         why: &'static str,
     },
@@ -56,6 +62,8 @@ pub enum Entry<'a> {
     Client(&'a dyn Display),
     /// Something was done to the world.
     Fault(&'a dyn Display),
+    /// The world changed.
+    Change(&'a Change),
 }
 
 /// Turns a frame into text for the trace.
@@ -129,15 +137,16 @@ impl Trace {
     fn digest_entry(&mut self, entry: Entry<'_>) {
         match entry {
             Entry::Event(node, event) => self.digest_text('e', &format_args!("{node} {event}")),
-            Entry::Frame { from, to, bytes } => {
+            Entry::Frame { from, to, bytes, sent_us: _ } => {
                 self.digest.update(b"f");
                 self.digest.update(&from.0.to_le_bytes());
                 self.digest.update(&to.0.to_le_bytes());
                 self.digest.update(bytes);
             }
-            Entry::Lost { from, to, why } => self.digest_text('l', &format_args!("{from} {to} {why}")),
+            Entry::Lost { from, to, why, sent_us: _ } => self.digest_text('l', &format_args!("{from} {to} {why}")),
             Entry::Client(what) => self.digest_text('c', what),
             Entry::Fault(what) => self.digest_text('w', what),
+            Entry::Change(what) => self.digest_text('w', what),
         }
     }
 
@@ -156,10 +165,11 @@ impl Trace {
     fn line(&self, at_us: u64, entry: Entry<'_>) -> Line {
         let what = match entry {
             Entry::Event(node, event) => What::Event { node, key: key_of(event), text: event.to_string() },
-            Entry::Frame { from, to, bytes } => What::Frame { from, to, text: (self.describe)(bytes) },
-            Entry::Lost { from, to, why } => What::Lost { from, to, why: why.to_owned() },
+            Entry::Frame { from, to, sent_us, bytes } => What::Frame { from, to, sent_us, text: (self.describe)(bytes) },
+            Entry::Lost { from, to, sent_us, why } => What::Lost { from, to, sent_us, why: why.to_owned() },
             Entry::Client(what) => What::Client { text: what.to_string() },
             Entry::Fault(what) => What::Fault { text: what.to_string() },
+            Entry::Change(change) => What::Change { change: change.clone() },
         };
         Line { at_us, what }
     }
@@ -177,7 +187,7 @@ mod tests {
         let mut trace = Trace::new(keep);
         for number in 0..5u8 {
             let bytes = [number];
-            trace.add(u64::from(number) * 1_500_000, Entry::Frame { from: NodeId(0), to: NodeId(1), bytes: &bytes });
+            trace.add(u64::from(number) * 1_500_000, Entry::Frame { from: NodeId(0), to: NodeId(1), sent_us: 0, bytes: &bytes });
         }
         trace.add(9_000_000, Entry::Event(NodeId(1), &Event::Down(NodeId(0))));
         trace

@@ -6,7 +6,7 @@ use causeway::id::NodeId;
 use madsim::runtime::Handle;
 
 use super::{ClockChange, DiskSettings, Link, Rot, World, network::Surroundings, row};
-use crate::trace::Entry;
+use crate::trace::{Change, DiskState, Entry, LinkState};
 
 /// How a process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,7 +35,8 @@ impl World {
             let state = &mut *guard;
             let Some(life) = state.lives[row(node)].take() else { return };
             life.end();
-            state.trace.add(state.agenda.now_us(), Entry::Fault(&format_args!("{node} {death}")));
+            let change = Change::Down { node, how: death.to_string() };
+            state.trace.add(state.agenda.now_us(), Entry::Change(&change));
             state.network.disconnect(row(node), &mut Surroundings { agenda: &mut state.agenda, trace: &mut state.trace });
             life
         };
@@ -50,7 +51,7 @@ impl World {
     /// Stops all tasks of a node's process, as a stop signal does: frames queue up, timers fire late.
     pub fn pause(&self, node: NodeId) {
         if let Some(life) = self.life(node) {
-            self.note(Entry::Fault(&format_args!("{node} is paused")));
+            self.note(Entry::Change(&Change::Paused { node }));
             Handle::current().pause(life.tasks.id());
         }
     }
@@ -58,7 +59,7 @@ impl World {
     /// Lets a paused process go on.
     pub fn resume(&self, node: NodeId) {
         if let Some(life) = self.life(node) {
-            self.note(Entry::Fault(&format_args!("{node} goes on")));
+            self.note(Entry::Change(&Change::GoesOn { node }));
             Handle::current().resume(life.tasks.id());
         }
     }
@@ -79,7 +80,9 @@ impl World {
         let mut link = before.clone();
         change(&mut link);
         if link != before {
-            state.trace.add(state.agenda.now_us(), Entry::Fault(&format_args!("link {from} > {to}: {link}")));
+            let link_state = LinkState::from(link.flow);
+            let noted = Change::Link { from, to, state: link_state, text: link.to_string() };
+            state.trace.add(state.agenda.now_us(), Entry::Change(&noted));
             let mut around = Surroundings { agenda: &mut state.agenda, trace: &mut state.trace };
             state.network.change_link(row(from), row(to), link, &mut around);
         }
@@ -108,14 +111,15 @@ impl World {
     pub fn change_clock(&self, node: NodeId, change: ClockChange) {
         let mut state = self.state();
         let now_us = state.agenda.now_us();
-        state.trace.add(now_us, Entry::Fault(&format_args!("clock of {node} {change}")));
+        state.trace.add(now_us, Entry::Change(&Change::Clock { node, text: change.to_string() }));
         state.clocks[row(node)].change(now_us, change);
     }
 
     /// Changes what a node's disk does wrong.
     pub fn change_disk(&self, node: NodeId, change: impl FnOnce(&mut DiskSettings)) {
         let settings = self.disks[row(node)].change(change);
-        self.note(Entry::Fault(&format_args!("disk of {node}: {settings}")));
+        let state = if settings == DiskSettings::default() { DiskState::Healthy } else { DiskState::Sick };
+        self.note(Entry::Change(&Change::Disk { node, state, text: settings.to_string() }));
     }
 
     /// Spoils a durable sector on a node's disk, in some file whose name begins so. Says where, or `None` when there is nothing to

@@ -2,6 +2,8 @@
 
 use std::{fmt, ops::RangeInclusive};
 
+use crate::trace::LinkState;
+
 /// What a link does to frames. Every field is a fault; the default is a healthy link.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Link {
@@ -40,6 +42,16 @@ pub enum Flow {
     Cut,
     /// They are kept back, and arrive once the link is open again.
     Held,
+}
+
+impl From<Flow> for LinkState {
+    fn from(flow: Flow) -> Self {
+        match flow {
+            Flow::Open => Self::Open,
+            Flow::Cut => Self::Cut,
+            Flow::Held => Self::Held,
+        }
+    }
 }
 
 impl Default for Link {

@@ -47,7 +47,7 @@ use network::Network;
 use crate::{
     observe::SharedObserver,
     streams::{Purpose, Streams},
-    trace::{Entry, Trace},
+    trace::{Change, Entry, Trace},
 };
 
 struct State {
@@ -116,7 +116,7 @@ impl World {
     /// If the node's process lives.
     pub fn boot(self: &Arc<Self>, node: NodeId) -> SimEnv {
         let tasks = Handle::current().create_node().name(node.to_string()).build();
-        self.note(Entry::Fault(&format_args!("{node} starts")));
+        self.note(Entry::Change(&Change::Up { node }));
         let mut state = self.state();
         assert!(state.lives[row(node)].is_none(), "{node} is up already");
         state.incarnations += 1;

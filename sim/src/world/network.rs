@@ -36,6 +36,8 @@ pub(super) struct Parcel {
     connection: u64,
     /// Its place among all that was sent.
     number: u64,
+    /// When it was sent.
+    sent_us: u64,
     cargo: Cargo,
 }
 
@@ -168,7 +170,7 @@ impl Network {
         for peer in 0..self.inboxes.len() {
             if self.inboxes[peer].incarnation.is_some() {
                 self.stats.breaks += 1;
-                let parcel = self.parcel(node, peer, Cargo::Break);
+                let parcel = self.parcel(node, peer, around.agenda.now_us(), Cargo::Break);
                 self.dispatch(parcel, around);
             }
         }
@@ -223,15 +225,16 @@ impl Network {
         };
         if let Some(why) = fate {
             let (from, to) = (NodeId(from as u32), NodeId(to as u32));
-            around.trace.add(around.agenda.now_us(), Entry::Lost { from, to, why });
+            let sent_us = around.agenda.now_us();
+            around.trace.add(sent_us, Entry::Lost { from, to, sent_us, why });
             return Sent::Handed;
         }
         if self.happens(link.duplication) {
             self.stats.duplicated += 1;
-            let copy = self.parcel(from, to, Cargo::Frame(frame.clone()));
+            let copy = self.parcel(from, to, around.agenda.now_us(), Cargo::Frame(frame.clone()));
             self.dispatch(copy, around);
         }
-        let parcel = self.parcel(from, to, Cargo::Frame(frame));
+        let parcel = self.parcel(from, to, around.agenda.now_us(), Cargo::Frame(frame));
         self.dispatch(parcel, around);
         Sent::Handed
     }
@@ -255,7 +258,7 @@ impl Network {
             None
         };
         if let Some(why) = lost {
-            return around.trace.add(now_us, Entry::Lost { from: names.0, to: names.1, why });
+            return around.trace.add(now_us, Entry::Lost { from: names.0, to: names.1, sent_us: parcel.sent_us, why });
         }
         if flow == Flow::Held {
             return self.hold(parcel);
@@ -267,7 +270,7 @@ impl Network {
             Cargo::Frame(bytes) => {
                 self.stats.delivered += 1;
                 self.stats.overtaken += u64::from(overtaken);
-                around.trace.add(now_us, Entry::Frame { from: names.0, to: names.1, bytes: &bytes });
+                around.trace.add(now_us, Entry::Frame { from: names.0, to: names.1, sent_us: parcel.sent_us, bytes: &bytes });
                 Incoming::Frame { from: names.0, bytes }
             }
             Cargo::Break => Incoming::LinkDown(names.0),
@@ -313,11 +316,11 @@ impl Network {
     }
 
     /// Something for the process that is at the other end now.
-    fn parcel(&mut self, from: usize, to: usize, cargo: Cargo) -> Parcel {
+    fn parcel(&mut self, from: usize, to: usize, sent_us: u64, cargo: Cargo) -> Parcel {
         self.next_number += 1;
         let incarnation = self.inboxes[to].incarnation.unwrap_or_default();
         let connection = self.lane(from, to).connection;
-        Parcel { from, to, incarnation, connection, number: self.next_number, cargo }
+        Parcel { from, to, incarnation, connection, number: self.next_number, sent_us, cargo }
     }
 
     /// Puts a parcel on its way, if the link lets it.
