@@ -12,9 +12,9 @@ use axum::{
 };
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
 use tower::ServiceExt;
+
+use crate::streams::Chance;
 
 /// What the way between clients and a node does. Every field is a fault; the default is a healthy one.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,10 +33,20 @@ impl Default for ClientLink {
 
 impl ClientLink {
     /// What happens to one request or answer: how long it takes, or `None` when it is lost.
-    pub(crate) fn draw_us(&self, random: &mut ChaCha8Rng) -> Option<u64> {
-        let lost = self.loss > 0.0 && random.random_bool(self.loss);
-        (!lost).then(|| random.random_range(self.latency_us.clone()))
+    pub(crate) fn draw_us(&self, mut chance: Chance) -> Option<u64> {
+        let lost = chance.happens(self.loss);
+        let takes_us = chance.between(&self.latency_us);
+        (!lost).then_some(takes_us)
     }
+}
+
+/// Which way something goes. The numbers are part of what a seed means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Way {
+    /// A request.
+    There = 0,
+    /// An answer.
+    Back = 1,
 }
 
 /// Why a client got no answer.
