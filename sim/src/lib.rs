@@ -23,6 +23,7 @@ pub mod client;
 pub mod cluster;
 pub mod conformance;
 pub mod diff;
+pub mod doom;
 pub mod explain;
 pub mod fault;
 pub mod history;

@@ -16,7 +16,7 @@ use crate::{
     referee::{Ear, Referee},
     request::{KeyCall, read},
     seeded::run_seeded,
-    streams::Streams,
+    streams::{Fork, Streams},
     trace::{Keep, Line},
     workload::Workload,
 };
@@ -108,8 +108,13 @@ pub fn run_seed(seed: u64, mutant: Option<Mutant>, keep: Keep) -> Report {
 
 /// Runs a plan on a thread of its own. A panic of the program is a verdict, not a panic here.
 pub fn run_plan(plan: Plan, keep: Keep) -> Report {
+    run_forked(plan, keep, None)
+}
+
+/// The same, with another chance from a time on.
+pub fn run_forked(plan: Plan, keep: Keep, fork: Option<Fork>) -> Report {
     let (seed, mutant) = (plan.seed, plan.mutant);
-    let run = move || run_seeded(seed, mutant, move |streams| simulate(plan, streams, keep));
+    let run = move || run_seeded(seed, mutant, move |streams| simulate(plan, streams.forked(fork), keep));
     std::panic::catch_unwind(run).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
         let verdict = Verdict::Crash(text.unwrap_or("a panic without a message").to_owned());

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_macros, reason = "this is what speaks to the terminal")]
 
 mod diff;
+mod doom;
 mod exit;
 mod explain;
 mod input;
@@ -47,6 +48,8 @@ enum Command {
     Shrink(shrink::ShrinkArgs),
     /// Show where two runs part, or what one event makes of a failing run
     Diff(diff::DiffArgs),
+    /// Find the event from which on a failing run can no longer be saved
+    Doom(doom::DoomArgs),
     /// Plant each bug in turn and print who catches it, and how soon
     Mutants(mutants::MutantsArgs),
     /// What a sweep's processes are
@@ -64,6 +67,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Shrink(args) => args.run(),
         Command::Diff(args) => args.run(),
+        Command::Doom(args) => args.run(),
         Command::Mutants(args) => args.run(),
         Command::Worker(args) => args.run(),
     };
