@@ -1,6 +1,8 @@
 //! `causeway-sim`: runs seeds, sweeps over many, and shows which checker catches which planted bug.
 #![expect(clippy::disallowed_macros, reason = "the tool speaks to the terminal")]
 
+mod cli;
+
 use std::{
     fs,
     ops::Range,
@@ -80,6 +82,8 @@ enum Command {
     },
     /// Plants each bug in turn and prints who catches it, and how soon.
     Mutants,
+    /// Tells a scenario and prints the account.
+    Scenario(cli::scenario::ScenarioArgs),
 }
 
 fn main() -> ExitCode {
@@ -92,6 +96,7 @@ fn main() -> ExitCode {
         Command::Shrink { plan } => read_plan(&plan).and_then(|plan| run_shrink(&plan)),
         Command::Sweep { seeds, jobs, mutant } => Ok(run_sweep(&SweepPlan { seeds, jobs, mutant })),
         Command::Mutants => Ok(run_mutants()),
+        Command::Scenario(args) => cli::scenario::run(&args),
     };
     done.unwrap_or_else(|why| {
         eprintln!("causeway-sim: {why}");

@@ -1,0 +1,3 @@
+//! The commands of `causeway-sim`, one a file.
+
+pub mod scenario;
