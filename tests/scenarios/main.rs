@@ -71,16 +71,16 @@ scenarios! {
     what_was_acknowledged_survives_power_loss,
 }
 
-/// The text of a scenario's file.
-fn text_of(name: &str) -> String {
+/// A scenario, from its file.
+fn scenario_of(name: &str) -> Scenario {
     let path = folder().join(format!("{name}.txt"));
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    text.parse().unwrap_or_else(|error| panic!("{name}.txt: {error}"))
 }
 
 /// A scenario, told under conditions.
 fn account_of(name: &str, conditions: &Conditions) -> Account {
-    let scenario: Scenario = text_of(name).parse().unwrap_or_else(|error| panic!("{name}.txt: {error}"));
-    tell(&scenario, conditions)
+    tell(&scenario_of(name), conditions)
 }
 
 fn folder() -> PathBuf {
@@ -91,7 +91,8 @@ fn compare_with_snapshot(name: &str) {
     let text = account_of(name, &Conditions::default()).to_string();
     let lines = text.lines().count();
     assert!(lines <= TWO_SCREENS, "{name}: {lines} lines are more than two screens");
-    assert_eq!(Account::read(&text).map(|account| account.to_string()).as_deref(), Some(text.as_str()), "{name} is read back");
+    let read = Account::read(&text).unwrap_or_else(|| panic!("{name}: an account is read back"));
+    assert_eq!(read.to_string(), text, "{name}");
     insta::with_settings!({
         snapshot_path => "../../snapshots",
         prepend_module_to_snapshot => false,
@@ -117,8 +118,8 @@ fn every_file_has_its_test_and_its_account_and_there_is_no_other() {
 #[test]
 fn an_account_without_what_happened_is_its_scenario() {
     for name in SCENARIOS {
-        let scenario: Scenario = text_of(name).parse().unwrap_or_else(|error| panic!("{name}.txt: {error}"));
-        let text = account_of(name, &Conditions::default()).scenario();
+        let scenario = scenario_of(name);
+        let text = tell(&scenario, &Conditions::default()).scenario();
         let again: Scenario = text.parse().unwrap_or_else(|error| panic!("{name}: {error}"));
         let lines = |scenario: &Scenario| scenario.lines.iter().map(|line| line.text.clone()).collect::<Vec<_>>();
         assert_eq!((again.why.clone(), lines(&again)), (scenario.why.clone(), lines(&scenario)), "{name}");
