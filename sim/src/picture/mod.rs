@@ -1,0 +1,22 @@
+//! Pictures of runs: what happened, what went wrong around it, and what does not hold, for somebody to look at.
+//!
+//! ```text
+//!   scene     plain data: lanes, operations, messages, marks, faults, the violated dependency, its story
+//!     |
+//!   page      one HTML file with a space-time diagram
+//! ```
+//!
+//! Nothing here knows the store: times are microseconds, everything else is text. So the histories of another store can be
+//! pictured too, also from a program in another language, since a [`Scene`] is read from JSON as it is written.
+
+mod fault;
+mod message;
+mod operation;
+mod page;
+mod scene;
+
+pub use fault::{Affected, Fault, Look};
+pub use message::{Fate, Message};
+pub use operation::{Effect, Ending, Operation};
+pub use page::page;
+pub use scene::{Bond, Edge, Lane, LaneId, LaneKind, Mark, Point, Red, Scene, Sentence, Standing, Verdict};
