@@ -3,18 +3,20 @@
 //! ```text
 //!   scene     plain data: lanes, operations, messages, marks, faults, the violated dependency, its story
 //!     |
-//!   page      one HTML file with a space-time diagram
+//!   page      one HTML file with a space-time diagram          compare   two scenes and their texts, the first difference marked
 //! ```
 //!
 //! Nothing here knows the store: times are microseconds, everything else is text. So the histories of another store can be
 //! pictured too, also from a program in another language, since a [`Scene`] is read from JSON as it is written.
 
+mod compare;
 mod fault;
 mod message;
 mod operation;
 mod page;
 mod scene;
 
+pub use compare::{Divergence, Side, compare_page};
 pub use fault::{Affected, Fault, Look};
 pub use message::{Fate, Message};
 pub use operation::{Effect, Ending, Operation};

@@ -10,7 +10,7 @@ mod scenes;
 use std::collections::BTreeMap;
 
 use browser::{Clock, Visit, visit};
-use causeway_sim::picture::page;
+use causeway_sim::picture::{Divergence, Side, compare_page, page};
 
 /// What does things with a page of [`scenes::small`], as a user would, and writes down what it found.
 const PROBE: &str = include_str!("probe.js");
@@ -141,4 +141,26 @@ fn keys_wheel_clicks_and_choices_do_what_they_say() {
     let failed: BTreeMap<_, _> = found.iter().filter(|(_, value)| *value != "yes").collect();
     assert!(failed.is_empty(), "{failed:?}");
     assert_eq!(found.len(), PROBE.matches("  expect(\"").count(), "{found:?}");
+}
+
+#[test]
+fn two_sides_show_their_first_difference() {
+    let side = |name: &str, lines: &str| Side::of_text(name, lines).with_scene(scenes::small());
+    let (old, new) = (side("old", "a\nb <i>\nc"), side("new", "a\nb <b>\nc"));
+    let divergence = Divergence::between(&old, &new).unwrap().at(Some(6_203_400), Some(6_203_400)).says("bob gets another album");
+    let Some(visit) = visit("compare", &compare_page(&old, &new, Some(&divergence)), Clock::Simulated) else { return };
+    expect_none(&complaints(&visit, 8));
+    let facts = visit.facts("rendered");
+    assert_eq!((&*facts["diagrams"], &*facts["first-lines"]), ("2", "1"));
+    assert!(visit.dom.contains("b &lt;b&gt;") && visit.dom.contains("bob gets another album"));
+}
+
+#[test]
+fn two_equal_sides_of_text_are_the_same() {
+    let side = Side::of_text("either", "a\nb");
+    let Some(visit) = visit("same", &compare_page(&side, &side, None), Clock::Simulated) else { return };
+    expect_none(&visit.console);
+    let facts = visit.facts("rendered");
+    assert_eq!((&*facts["diagrams"], &*facts["first-lines"], &*facts["errors"]), ("0", "0", "0"));
+    assert!(visit.dom.contains("Both sides are the same."));
 }
