@@ -4,6 +4,7 @@
 //!   scene     plain data: lanes, operations, messages, marks, faults, the violated dependency, its story
 //!     |
 //!   page      one HTML file with a space-time diagram          compare   two scenes and their texts, the first difference marked
+//!   shiviz    the log format of ShiViz
 //! ```
 //!
 //! Nothing here knows the store: times are microseconds, everything else is text. So the histories of another store can be
@@ -15,6 +16,7 @@ mod message;
 mod operation;
 mod page;
 mod scene;
+mod shiviz;
 
 pub use compare::{Divergence, Side, compare_page};
 pub use fault::{Affected, Fault, Look};
@@ -22,3 +24,4 @@ pub use message::{Fate, Message};
 pub use operation::{Effect, Ending, Operation};
 pub use page::page;
 pub use scene::{Bond, Edge, Lane, LaneId, LaneKind, Mark, Point, Red, Scene, Sentence, Standing, Verdict};
+pub use shiviz::shiviz;

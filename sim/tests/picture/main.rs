@@ -10,7 +10,7 @@ mod scenes;
 use std::collections::BTreeMap;
 
 use browser::{Clock, Visit, visit};
-use causeway_sim::picture::{Divergence, Side, compare_page, page};
+use causeway_sim::picture::{Divergence, Side, compare_page, page, shiviz};
 
 /// What does things with a page of [`scenes::small`], as a user would, and writes down what it found.
 const PROBE: &str = include_str!("probe.js");
@@ -163,4 +163,33 @@ fn two_equal_sides_of_text_are_the_same() {
     let facts = visit.facts("rendered");
     assert_eq!((&*facts["diagrams"], &*facts["first-lines"], &*facts["errors"]), ("0", "0", "0"));
     assert!(visit.dom.contains("Both sides are the same."));
+}
+
+/// What ShiViz demands of a log: each event of a host raises the host's entry by one, from 1, no entry falls, and none is ahead of
+/// its host.
+#[test]
+fn logs_have_clocks_that_a_reader_accepts() {
+    for (name, scene) in [("small", scenes::small()), ("large", scenes::large())] {
+        let log = shiviz(&scene);
+        std::fs::write(browser::folder().join(format!("{name}.shiviz.log")), &log).expect("the target folder can be written");
+        assert_eq!(hosts_of(&log), scene.lanes.len());
+    }
+}
+
+/// Reads a log as ShiViz does, and counts its hosts.
+fn hosts_of(log: &str) -> usize {
+    let mut clocks: BTreeMap<&str, BTreeMap<String, u64>> = BTreeMap::new();
+    let mut last = 0.0;
+    for event in log.lines().skip(2).collect::<Vec<_>>().chunks(2) {
+        let [(time, _), (host, clock)] = [event[0], event[1]].map(|line| line.split_once(' ').expect("two parts"));
+        let time: f64 = time.parse().expect("seconds");
+        assert!(last <= time, "{last} before {time}");
+        last = time;
+        let clock: BTreeMap<String, u64> = serde_json::from_str(clock).expect("a clock is JSON");
+        let before = clocks.insert(host, clock.clone()).unwrap_or_default();
+        assert_eq!(clock[host], before.get(host).unwrap_or(&0) + 1, "{host} {clock:?}");
+        assert!(before.iter().all(|(other, seen)| clock[other] >= *seen), "{host} forgets");
+        assert!(clock.iter().all(|(other, seen)| clocks[&**other][other] >= *seen), "{host} has seen what was not yet");
+    }
+    clocks.len()
 }
