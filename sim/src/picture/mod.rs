@@ -9,6 +9,7 @@
 //!
 //! Nothing here knows the store: times are microseconds, everything else is text. So the histories of another store can be
 //! pictured too, also from a program in another language, since a [`Scene`] is read from JSON as it is written.
+//! How to read a page is in `docs/pictures.md`.
 
 mod compare;
 mod fault;
@@ -25,3 +26,8 @@ pub use operation::{Effect, Ending, Operation};
 pub use page::page;
 pub use scene::{Bond, Edge, Lane, LaneId, LaneKind, Mark, Point, Red, Scene, Sentence, Standing, Verdict};
 pub use shiviz::shiviz;
+
+/// The example of the document, so that it goes on compiling.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/pictures.md")]
+pub struct Example;
