@@ -27,6 +27,7 @@ pub mod history;
 pub mod mutants;
 pub mod nemesis;
 pub mod observe;
+pub mod picture;
 pub mod plan;
 pub mod plan_file;
 pub mod referee;
