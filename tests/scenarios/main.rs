@@ -6,7 +6,7 @@ mod change;
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
-use causeway_sim::scenario::{Account, Conditions, Scenario, tell};
+use causeway_sim::scenario::{Account, Conditions, Scenario, scene, tell};
 
 /// How many lines an account may have: two screens.
 const TWO_SCREENS: usize = 80;
@@ -93,6 +93,7 @@ fn compare_with_snapshot(name: &str) {
     assert!(lines <= TWO_SCREENS, "{name}: {lines} lines are more than two screens");
     let read = Account::read(&text).unwrap_or_else(|| panic!("{name}: an account is read back"));
     assert_eq!(read.to_string(), text, "{name}");
+    assert!(scene(name, &read).is_some(), "{name}: an account is drawn");
     insta::with_settings!({
         snapshot_path => "../../snapshots",
         prepend_module_to_snapshot => false,

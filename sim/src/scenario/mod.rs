@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   tests/scenarios/x.txt --parse--> Scenario --tell--> Account --Display--> snapshots/x.snap
-//!                                                          ^------read--------'
+//!                                            scene <--------'^------read--------'
 //! ```
 //!
 //! Architecture invariant: an account says nothing that depends on chance. It names no time and no token, says what happened in a
@@ -13,6 +13,7 @@
 mod account;
 mod cluster_line;
 mod command;
+mod diagram;
 mod links;
 mod notes;
 mod parse;
@@ -25,6 +26,7 @@ mod words;
 pub use account::{Account, Step};
 pub use command::{Call, Command, DiskAct, LinkAct, Nodes, Patience, ProcessAct, SessionAct, Verb};
 
+pub use diagram::{scene, time_of_line};
 pub use links::Links;
 pub use parse::ScenarioError;
 pub use phrase::{Happening, Phrase};
