@@ -32,6 +32,7 @@ pub mod plan;
 pub mod plan_file;
 pub mod referee;
 pub mod request;
+pub mod review;
 pub mod run;
 pub mod scenario;
 pub mod seeded;

@@ -84,6 +84,8 @@ enum Command {
     Mutants,
     /// Tells a scenario and prints the account.
     Scenario(cli::scenario::ScenarioArgs),
+    /// Makes a page of the snapshots that changed: old and new beside each other.
+    Review(cli::review::ReviewArgs),
 }
 
 fn main() -> ExitCode {
@@ -97,6 +99,7 @@ fn main() -> ExitCode {
         Command::Sweep { seeds, jobs, mutant } => Ok(run_sweep(&SweepPlan { seeds, jobs, mutant })),
         Command::Mutants => Ok(run_mutants()),
         Command::Scenario(args) => cli::scenario::run(&args),
+        Command::Review(args) => cli::review::run(&args),
     };
     done.unwrap_or_else(|why| {
         eprintln!("causeway-sim: {why}");
