@@ -28,7 +28,7 @@ use rand_chacha::ChaCha8Rng;
 use tokio::sync::oneshot;
 
 use crate::{
-    client::{ClientLink, NoAnswer, serve},
+    client::{ClientLink, NoAnswer, Way, serve},
     streams::{Purpose, Streams},
     trace::{Entry, Keep, Trace},
     world::{Death, SimEnv, World},
@@ -207,8 +207,7 @@ impl Cluster {
         let mut clients = self.clients();
         let link = &mut clients.links[row(node)];
         change(link);
-        let (from_us, to_us, loss) = (link.latency_us.start(), link.latency_us.end(), link.loss);
-        self.world.note(Entry::Fault(&format_args!("clients of {node}: {from_us}..{to_us} us, loss {loss}")));
+        self.world.note(Entry::Fault(&format_args!("clients of {node}: {link}")));
     }
 
     /// Sends a client's request to a node and waits for the answer.
@@ -231,12 +230,12 @@ impl Cluster {
 
     /// There and back; never returns when something is lost on the way.
     async fn exchange(&self, node: NodeId, request: Request<Bytes>) -> Result<Response<Bytes>, NoAnswer> {
-        self.travel(node).await;
+        self.travel(Way::There, node).await;
         let answer = match self.accept(node, request) {
             Some(answer) => answer.await.map_err(|_| NoAnswer::Broken),
             None => Err(NoAnswer::Refused),
         };
-        self.travel(node).await;
+        self.travel(Way::Back, node).await;
         answer
     }
 
@@ -254,11 +253,11 @@ impl Cluster {
         Some(answer)
     }
 
-    async fn travel(&self, node: NodeId) {
+    async fn travel(&self, way: Way, node: NodeId) {
         let takes_us = {
             let mut clients = self.clients();
             let Clients { links, random } = &mut *clients;
-            links[row(node)].draw_us(random)
+            links[row(node)].draw_us(way, random)
         };
         match takes_us {
             Some(takes_us) => self.world.sleep_us(takes_us).await,

@@ -10,7 +10,8 @@
 //!   madsim      executor and simulated time
 //! ```
 //!
-//! [`conformance`] holds this world and tokio's to the same promises. Those who watch plug in by [`observe`].
+//! [`conformance`] holds this world and tokio's to the same promises. Those who watch plug in by [`observe`]. [`scenario`] tells stories
+//! of small clusters.
 
 #[cfg(not(madsim))]
 compile_error!(
@@ -32,7 +33,9 @@ pub mod picture;
 pub mod plan;
 pub mod referee;
 pub mod request;
+pub mod review;
 pub mod run;
+pub mod scenario;
 pub mod seeded;
 pub mod shrink;
 pub mod streams;

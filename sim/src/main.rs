@@ -79,6 +79,10 @@ enum Command {
     Mutants,
     Replay(cli::replay::ReplayArgs),
     Explain(cli::explain::ExplainArgs),
+    /// Tells a scenario and prints the account.
+    Scenario(cli::scenario::ScenarioArgs),
+    /// Makes a page of the snapshots that changed: old and new beside each other.
+    Review(cli::review::ReviewArgs),
 }
 
 fn main() -> ExitCode {
@@ -93,6 +97,8 @@ fn main() -> ExitCode {
         Command::Mutants => Ok(run_mutants()),
         Command::Replay(args) => cli::replay::run(&args),
         Command::Explain(args) => cli::explain::run(&args),
+        Command::Scenario(args) => cli::scenario::run(&args),
+        Command::Review(args) => cli::review::run(&args),
     };
     done.unwrap_or_else(|why| {
         eprintln!("causeway-sim: {why}");

@@ -7,11 +7,12 @@
 //!
 //! A node that was itself paused must not blame the others for the silence: a gap between its own ticks is not counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
     id::{Incarnation, NodeId},
     message::Heartbeat,
+    node::Now,
 };
 
 /// A gap between two ticks of this node above which it counts as having been paused.
@@ -20,6 +21,8 @@ const OWN_PAUSE_US: u64 = 300_000;
 const GAP_WEIGHT: f64 = 0.05;
 /// A silence of mean plus this many deviations is suspect.
 const DEVIATIONS: f64 = 6.0;
+/// Of how many messages the fastest tells how far a clock is ahead.
+const CLOCK_SAMPLES: usize = 8;
 /// How many past incarnations of a node are remembered, to drop what still arrives from them.
 const PAST_INCARNATIONS: usize = 8;
 
@@ -43,8 +46,9 @@ pub(super) struct Peer {
     pub suspected: bool,
     /// Until when it gets no repair.
     holdoff_until_us: u64,
-    /// Its wall clock minus this node's, in milliseconds, when last heard.
-    pub clock_ahead_ms: i64,
+    /// Its wall clock minus this node's monotonic one, in milliseconds, as its last messages showed it: each too low by what it took
+    /// on its way.
+    clock_samples_ms: VecDeque<i64>,
 }
 
 /// What changed in the view.
@@ -173,10 +177,13 @@ impl View {
         }
     }
 
-    /// Sets how far a node's wall clock is ahead of this node's.
-    pub fn clock_of(&mut self, node: NodeId, ahead_ms: i64) {
+    /// Notes what a node's wall clock showed when it sent a message that comes now.
+    pub fn clock_of(&mut self, node: NodeId, wall_ms: u64, now: Now) {
         if let Some(peer) = self.peers.get_mut(&node) {
-            peer.clock_ahead_ms = ahead_ms;
+            peer.clock_samples_ms.push_back(wall_ms as i64 - monotonic_ms(now));
+            if peer.clock_samples_ms.len() > CLOCK_SAMPLES {
+                peer.clock_samples_ms.pop_front();
+            }
         }
     }
 
@@ -204,6 +211,13 @@ impl View {
 }
 
 impl Peer {
+    /// Its wall clock minus this node's, in milliseconds: what the message showed that took least (the clock filter of NTP, RFC 5905,
+    /// section 10). So a pause or a slow link is not taken for a wrong clock, and a jump of this node's own is seen at once.
+    pub fn clock_ahead_ms(&self, now: Now) -> i64 {
+        let fastest_ms = self.clock_samples_ms.iter().copied().max();
+        fastest_ms.map_or(0, |sample_ms| sample_ms + monotonic_ms(now) - now.wall_ms as i64)
+    }
+
     fn sign_of_life(&mut self, node: NodeId, now_us: u64) -> Vec<Change> {
         self.alive_us = Some(now_us);
         if std::mem::replace(&mut self.up, true) { Vec::new() } else { vec![Change::Up(node)] }
@@ -226,6 +240,10 @@ impl Peer {
             *seen_us += pause_us;
         }
     }
+}
+
+fn monotonic_ms(now: Now) -> i64 {
+    (now.monotonic_us / 1_000) as i64
 }
 
 #[cfg(test)]
@@ -292,6 +310,21 @@ mod tests {
         heard_every_50_ms(&mut restarted, 4_000, 4_050);
         assert!(restarted.repairs(PEER, 4_050 * MS));
         assert_eq!(restarted.sender(PEER, Incarnation(1)), Sender::Gone);
+    }
+
+    #[test]
+    fn a_late_message_is_no_wrong_clock_and_a_jump_is_one_at_once() {
+        let mut view = view(&Settings::default());
+        let now = |ms: u64, wall_ms: u64| Now { monotonic_us: ms * MS, wall_ms };
+        let ahead_ms = |view: &View, now: Now| view.get(PEER).map(|peer| peer.clock_ahead_ms(now));
+        view.clock_of(PEER, 9_998, now(3_000, 10_000));
+        view.clock_of(PEER, 10_002, now(4_000, 11_000));
+        assert_eq!(ahead_ms(&view, now(4_000, 11_000)), Some(-2), "the second took a second on its way");
+        assert_eq!(ahead_ms(&view, now(4_000, 13_000)), Some(-2_002), "the own clock jumped");
+        for _ in 0..CLOCK_SAMPLES {
+            view.clock_of(PEER, 1_000, now(4_000, 11_000));
+        }
+        assert_eq!(ahead_ms(&view, now(4_000, 11_000)), Some(-10_000), "the peer's clock went back");
     }
 
     #[test]

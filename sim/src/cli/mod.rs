@@ -2,6 +2,8 @@
 
 pub mod explain;
 pub mod replay;
+pub mod review;
+pub mod scenario;
 
 use std::{fs, path::Path};
 
