@@ -21,8 +21,8 @@ const OWN_PAUSE_US: u64 = 300_000;
 const GAP_WEIGHT: f64 = 0.05;
 /// A silence of mean plus this many deviations is suspect.
 const DEVIATIONS: f64 = 6.0;
-/// Of how many messages the fastest tells how far a clock is ahead.
-const CLOCK_SAMPLES: usize = 8;
+/// Of the messages of so many microseconds the fastest tells how far a clock is ahead: longer than a pause that keeps its place.
+const CLOCK_WINDOW_US: u64 = 5_000_000;
 /// How many past incarnations of a node are remembered, to drop what still arrives from them.
 const PAST_INCARNATIONS: usize = 8;
 
@@ -46,9 +46,16 @@ pub(super) struct Peer {
     pub suspected: bool,
     /// Until when it gets no repair.
     holdoff_until_us: u64,
-    /// Its wall clock minus this node's monotonic one, in milliseconds, as its last messages showed it: each too low by what it took
-    /// on its way.
-    clock_samples_ms: VecDeque<i64>,
+    /// Its wall clock minus this node's monotonic one, as the messages of the last seconds showed it, each too low by what it took on
+    /// its way: those that none after them exceeds.
+    clock_samples: VecDeque<ClockSample>,
+}
+
+/// What one message shows of its sender's clock.
+#[derive(Debug, Clone, Copy)]
+struct ClockSample {
+    at_us: u64,
+    ahead_ms: i64,
 }
 
 /// What changed in the view.
@@ -180,10 +187,10 @@ impl View {
     /// Notes what a node's wall clock showed when it sent a message that comes now.
     pub fn clock_of(&mut self, node: NodeId, wall_ms: u64, now: Now) {
         if let Some(peer) = self.peers.get_mut(&node) {
-            peer.clock_samples_ms.push_back(wall_ms as i64 - monotonic_ms(now));
-            if peer.clock_samples_ms.len() > CLOCK_SAMPLES {
-                peer.clock_samples_ms.pop_front();
-            }
+            let sample = ClockSample { at_us: now.monotonic_us, ahead_ms: wall_ms as i64 - monotonic_ms(now) };
+            while peer.clock_samples.pop_back_if(|last| last.ahead_ms <= sample.ahead_ms).is_some() {}
+            peer.clock_samples.push_back(sample);
+            while peer.clock_samples.pop_front_if(|first| first.at_us + CLOCK_WINDOW_US < now.monotonic_us).is_some() {}
         }
     }
 
@@ -214,8 +221,8 @@ impl Peer {
     /// Its wall clock minus this node's, in milliseconds: what the message showed that took least (the clock filter of NTP, RFC 5905,
     /// section 10). So a pause or a slow link is not taken for a wrong clock, and a jump of this node's own is seen at once.
     pub fn clock_ahead_ms(&self, now: Now) -> i64 {
-        let fastest_ms = self.clock_samples_ms.iter().copied().max();
-        fastest_ms.map_or(0, |sample_ms| sample_ms + monotonic_ms(now) - now.wall_ms as i64)
+        let fastest = self.clock_samples.front();
+        fastest.map_or(0, |sample| sample.ahead_ms + monotonic_ms(now) - now.wall_ms as i64)
     }
 
     fn sign_of_life(&mut self, node: NodeId, now_us: u64) -> Vec<Change> {
@@ -321,10 +328,8 @@ mod tests {
         view.clock_of(PEER, 10_002, now(4_000, 11_000));
         assert_eq!(ahead_ms(&view, now(4_000, 11_000)), Some(-2), "the second took a second on its way");
         assert_eq!(ahead_ms(&view, now(4_000, 13_000)), Some(-2_002), "the own clock jumped");
-        for _ in 0..CLOCK_SAMPLES {
-            view.clock_of(PEER, 1_000, now(4_000, 11_000));
-        }
-        assert_eq!(ahead_ms(&view, now(4_000, 11_000)), Some(-10_000), "the peer's clock went back");
+        view.clock_of(PEER, 1_000, now(10_000, 17_000));
+        assert_eq!(ahead_ms(&view, now(10_000, 17_000)), Some(-16_000), "the peer's clock went back some seconds ago");
     }
 
     #[test]

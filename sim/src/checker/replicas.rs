@@ -156,14 +156,22 @@ impl Replicas {
 
     /// Notes that all that a node has is destroyed, and says which operations no replica knows of any more.
     pub fn destroy(&mut self, node: NodeId) -> Vec<OpId> {
-        let mut lost = Vec::new();
-        for (dot, known) in &mut self.records {
-            if known.applied_at.remove(&node) && known.applied_at.is_empty() {
-                self.lost.insert(*dot);
-                lost.extend(known.op);
-            }
+        for known in self.records.values_mut() {
+            known.applied_at.remove(&node);
         }
-        lost
+        let Some(shard) = self.get(node).map(|replica| replica.shard) else { return Vec::new() };
+        let survives = |other: &NodeId, replica: &Replica| *other != node && replica.shard == shard && !replica.is_behind();
+        let others: Vec<NodeId> =
+            self.replicas.iter().filter(|(other, replica)| survives(other, replica)).map(|(other, _)| *other).collect();
+        let actors: BTreeSet<ActorId> =
+            self.replicas.values().filter(|replica| replica.shard == shard).map(|replica| replica.actor).collect();
+        let of_shard = self.records.iter().filter(|(dot, _)| actors.contains(&dot.actor));
+        let lost: Vec<(Dot, Option<OpId>)> = of_shard
+            .filter(|(dot, _)| !others.iter().any(|other| self.has(*other, **dot) || self.is_superseded(*other, **dot)))
+            .map(|(dot, known)| (*dot, known.op))
+            .collect();
+        self.lost.extend(lost.iter().map(|(dot, _)| *dot));
+        lost.into_iter().filter_map(|(_, op)| op).collect()
     }
 
     /// Whether every copy of a record was destroyed.
