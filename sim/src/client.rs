@@ -12,9 +12,9 @@ use axum::{
 };
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
 use tower::ServiceExt;
+
+use crate::streams::Chance;
 
 /// What the way between clients and a node does. Every field is a fault; the default is a healthy one.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,13 +27,13 @@ pub struct ClientLink {
     pub cut: BTreeSet<Way>,
 }
 
-/// From a client to a node, or from a node to its clients.
+/// From a client to a node, or from a node to its clients. The numbers are part of what a seed means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Way {
     /// Requests.
-    There,
+    There = 0,
     /// Answers.
-    Back,
+    Back = 1,
 }
 
 impl Default for ClientLink {
@@ -44,9 +44,10 @@ impl Default for ClientLink {
 
 impl ClientLink {
     /// What happens to one request or answer: how long it takes, or `None` when it is lost.
-    pub(crate) fn draw_us(&self, way: Way, random: &mut ChaCha8Rng) -> Option<u64> {
-        let lost = self.cut.contains(&way) || self.loss > 0.0 && random.random_bool(self.loss);
-        (!lost).then(|| random.random_range(self.latency_us.clone()))
+    pub(crate) fn draw_us(&self, way: Way, mut chance: Chance) -> Option<u64> {
+        let lost = chance.happens(self.loss);
+        let takes_us = chance.between(&self.latency_us);
+        (!lost && !self.cut.contains(&way)).then_some(takes_us)
     }
 }
 

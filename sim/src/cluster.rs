@@ -1,6 +1,7 @@
 //! A whole cluster in one simulated world: the driver and the HTTP router of production on each node, and clients around them.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -24,12 +25,11 @@ use causeway::{
     },
     store::{FsyncPolicy, Identity},
 };
-use rand_chacha::ChaCha8Rng;
 use tokio::sync::oneshot;
 
 use crate::{
     client::{ClientLink, NoAnswer, Way, serve},
-    streams::{Purpose, Streams},
+    streams::{Moment, Purpose, Streams},
     trace::{Entry, Keep, Trace},
     world::{Death, SimEnv, World},
 };
@@ -103,7 +103,17 @@ pub struct Cluster {
 
 struct Clients {
     links: Vec<ClientLink>,
-    random: ChaCha8Rng,
+    streams: Streams,
+    moments: BTreeMap<(u32, NodeId, Way), Moment>,
+}
+
+impl Clients {
+    /// How long a request or answer takes, or `None` when it is lost.
+    fn travel_us(&mut self, (client, node, way): (u32, NodeId, Way), now_us: u64) -> Option<u64> {
+        let count = self.moments.entry((client, node, way)).or_default().next(now_us);
+        let key = [client.into(), node.0.into(), now_us, way as u64, count];
+        self.links[row(node)].draw_us(way, self.streams.keyed(Purpose::Clients, key))
+    }
 }
 
 impl Cluster {
@@ -118,7 +128,7 @@ impl Cluster {
         trace.describe_frames(describe);
         let mut fronts = vec![];
         fronts.resize_with(nodes, Front::default);
-        let clients = Clients { links: vec![ClientLink::default(); nodes], random: streams.stream(Purpose::Clients) };
+        let clients = Clients { links: vec![ClientLink::default(); nodes], streams, moments: BTreeMap::new() };
         Ok(Arc::new(Self {
             world: World::start(nodes, streams, trace),
             plan,
@@ -218,7 +228,7 @@ impl Cluster {
         self.note(&format_args!("c{client} > {node}: {} {}", request.method(), request.uri()));
         let answer = tokio::select! {
             biased;
-            answer = self.exchange(node, request) => answer,
+            answer = self.exchange(client, node, request) => answer,
             () = self.world.sleep_us(self.plan.client_timeout_us) => Err(NoAnswer::TimedOut),
         };
         match &answer {
@@ -229,13 +239,13 @@ impl Cluster {
     }
 
     /// There and back; never returns when something is lost on the way.
-    async fn exchange(&self, node: NodeId, request: Request<Bytes>) -> Result<Response<Bytes>, NoAnswer> {
-        self.travel(Way::There, node).await;
+    async fn exchange(&self, client: u32, node: NodeId, request: Request<Bytes>) -> Result<Response<Bytes>, NoAnswer> {
+        self.travel(client, node, Way::There).await;
         let answer = match self.accept(node, request) {
             Some(answer) => answer.await.map_err(|_| NoAnswer::Broken),
             None => Err(NoAnswer::Refused),
         };
-        self.travel(Way::Back, node).await;
+        self.travel(client, node, Way::Back).await;
         answer
     }
 
@@ -246,19 +256,18 @@ impl Cluster {
             Front::Closed | Front::Failed(_) => return None,
         };
         let (reply, answer) = oneshot::channel();
+        let turn = self.world.turn(node);
         self.world.spawn_on(node, async move {
+            turn.await;
             // A client that gave up needs no answer.
             let _ = reply.send(serve(router, request).await);
         });
         Some(answer)
     }
 
-    async fn travel(&self, way: Way, node: NodeId) {
-        let takes_us = {
-            let mut clients = self.clients();
-            let Clients { links, random } = &mut *clients;
-            links[row(node)].draw_us(way, random)
-        };
+    async fn travel(&self, client: u32, node: NodeId, way: Way) {
+        let now_us = self.world.now_us();
+        let takes_us = self.clients().travel_us((client, node, way), now_us);
         match takes_us {
             Some(takes_us) => self.world.sleep_us(takes_us).await,
             None => std::future::pending().await,

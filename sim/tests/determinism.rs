@@ -2,6 +2,7 @@
 //! fail: what would break determinism does show.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     process::Command,
     sync::{Arc, Mutex},
 };
@@ -93,6 +94,66 @@ fn the_same_seed_gives_the_same_trace_on_fresh_threads() {
 fn the_same_seed_gives_the_same_trace_in_two_processes() {
     assert_same(&run_in_another_process(), &run_in_another_process());
     assert_same(&run_in_another_process(), &format!("{BEGIN}{}", run(7, |_| {})));
+}
+
+/// A small cluster at work: when frames arrived, or did not, on each link. At half a second something is done to it.
+fn arrivals(extra: fn(Arc<Cluster>)) -> BTreeMap<String, Vec<String>> {
+    let text = run_seeded(7, None, async move |streams| {
+        let plan = ClusterPlan { nodes: 4, keep: Keep::All, ..ClusterPlan::default() };
+        let cluster = Cluster::found(plan, streams).expect("4 nodes hold 2 shards");
+        let world = cluster.world();
+        world.change_links(|_, _, link| (link.loss, link.duplication, link.order) = (0.05, 0.05, Order::Any));
+        cluster.nodes().for_each(|node| cluster.start(node));
+        world.sleep_us(500_000).await;
+        extra(cluster.clone());
+        world.sleep_us(1_500_000).await;
+        world.with_trace(|trace| trace.text())
+    });
+    let mut links = BTreeMap::<String, Vec<String>>::new();
+    for line in text.lines().filter(|line| line.contains(" > ") && !line.contains("fault: ")) {
+        let (time, rest) = line.trim_start().split_once(' ').expect("a line begins with its time");
+        let (link, what) = rest.split_once(':').expect("a frame is on a link");
+        let lost = if what.starts_with(" lost") { what } else { "" };
+        links.entry(link.to_owned()).or_default().push(format!("{time}{lost}"));
+    }
+    links
+}
+
+/// The links on which something else arrived, or at another time.
+fn differing(left: &BTreeMap<String, Vec<String>>, right: &BTreeMap<String, Vec<String>>) -> BTreeSet<String> {
+    left.keys().chain(right.keys()).filter(|link| left.get(*link) != right.get(*link)).cloned().collect()
+}
+
+#[test]
+fn the_loss_of_frames_leaves_the_fate_of_all_others_alone() {
+    let undisturbed = arrivals(|_| {});
+    assert!(undisturbed.len() == 12 && undisturbed.values().all(|times| times.len() > 10), "{undisturbed:?}");
+    let disturbed = arrivals(|cluster| {
+        let world = cluster.world().clone();
+        world.change_link(NodeId(0), NodeId(1), |link| link.loss = 1.0);
+        madsim::task::spawn(async move {
+            world.sleep_us(100_000).await;
+            world.change_link(NodeId(0), NodeId(1), |link| link.loss = 0.05);
+        });
+    });
+    assert_eq!(differing(&undisturbed, &disturbed), ["n0 > n1".to_owned()].into());
+    let lost = |arrivals: &BTreeMap<String, Vec<String>>| arrivals["n0 > n1"].iter().filter(|what| what.contains("lost")).count();
+    assert!(lost(&disturbed) > lost(&undisturbed));
+}
+
+#[test]
+fn one_request_more_changes_nothing_between_nodes_that_it_does_not_reach() {
+    let undisturbed = arrivals(|_| {});
+    let disturbed = arrivals(|cluster| {
+        madsim::task::spawn(async move {
+            let body = Bytes::from_static(br#"{"causal-metadata":null}"#);
+            let request = Request::builder().method(Method::GET).uri("/kvs/x").body(body).expect("a legal request");
+            cluster.request(9, NodeId(0), request).await
+        });
+    });
+    let changed = differing(&undisturbed, &disturbed);
+    assert!(changed.contains("n0 > n1"), "n0 has passed it on to n1: {changed:?}");
+    assert!(changed.iter().all(|link| link.contains("n0")), "and others have nothing to do with it: {changed:?}");
 }
 
 const BEGIN: &str = "trace begins\n";

@@ -124,7 +124,9 @@ fn a_slow_disk_takes_its_time() {
         let file = disk.open("log").await.expect("opens");
         let start_us = world.now_us();
         file.sync().await.expect("syncs");
-        assert!(world.now_us() - start_us >= 50_000);
+        assert_eq!(world.now_us() - start_us, 50_000);
+        assert_eq!(contents(&disk, "log").await, b"");
+        assert_eq!(world.now_us() - start_us, 51_000, "a read takes its time too");
     });
 }
 
@@ -147,6 +149,62 @@ fn a_spoilt_sector_is_read() {
             assert_eq!(world.disk_stats(NODE).rotten, 1);
         });
     }
+}
+
+#[test]
+fn a_read_gives_a_bit_wrong_and_what_is_stored_stays_right() {
+    on_disk(1, async |world, disk| {
+        let file = disk.open("log").await.expect("opens");
+        file.write_at(0, &[0; 5_000]).await.expect("writes");
+        world.change_disk(NODE, |settings| settings.flips = 1.0);
+        let mut places = BTreeSet::new();
+        for _ in 0..20 {
+            let bytes = contents(&disk, "log").await;
+            assert_eq!(bytes.iter().map(|byte| byte.count_ones()).sum::<u32>(), 1);
+            places.insert(bytes.iter().position(|byte| *byte != 0));
+        }
+        assert!(places.len() > 10, "{places:?}");
+        world.change_disk(NODE, |settings| settings.flips = 0.0);
+        assert_eq!(contents(&disk, "log").await, [0; 5_000]);
+        assert_eq!(world.disk_stats(NODE).flipped, 20);
+    });
+}
+
+#[test]
+fn a_write_goes_to_the_wrong_place_and_no_call_fails() {
+    on_disk(1, async |world, disk| {
+        let file = disk.open("log").await.expect("opens");
+        file.write_at(0, &[1; 4 * SECTOR_BYTES]).await.expect("writes");
+        file.sync().await.expect("syncs");
+        world.change_disk(NODE, |settings| settings.misdirection = 1.0);
+        file.write_at(0, &[2; SECTOR_BYTES]).await.expect("writes");
+        file.sync().await.expect("syncs");
+        let disk = restart(&world, Death::PowerLoss);
+        let bytes = contents(&disk, "log").await;
+        let hit: Vec<usize> = (0..4).filter(|sector| bytes[sector * SECTOR_BYTES] == 2).collect();
+        assert!(hit.len() == 1 && hit[0] != 0 && bytes.len() == 4 * SECTOR_BYTES, "{hit:?}");
+        assert_eq!(world.disk_stats(NODE).misdirected, 1);
+    });
+}
+
+#[test]
+fn what_a_crash_takes_of_one_file_does_not_depend_on_others() {
+    let survivors = |others: u8| {
+        on_disk(3, async move |world, disk| {
+            let file = disk.open("log").await.expect("opens");
+            disk.sync_dir().await.expect("syncs");
+            for other in 0..others {
+                disk.open(&format!("a{other}")).await.expect("opens").write_at(0, &[1; 3_000]).await.expect("writes");
+            }
+            file.write_at(0, &[7; 16 * SECTOR_BYTES]).await.expect("writes");
+            let disk = restart(&world, Death::PowerLoss);
+            contents(&disk, "log").await
+        })
+    };
+    let alone = survivors(0);
+    assert!(alone.contains(&7) && alone.contains(&0), "some of it survives, some not");
+    assert_eq!(survivors(1), alone);
+    assert_eq!(survivors(5), alone);
 }
 
 #[test]

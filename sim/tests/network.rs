@@ -66,7 +66,7 @@ fn a_healthy_link_delivers_in_order_within_its_latency() {
             assert_eq!(send(&a, B, 7), Sent::Handed);
             b.receive().await;
             let took_us = world.now_us() - start_us;
-            assert!((500..=950).contains(&took_us), "{took_us}");
+            assert!((500..=900).contains(&took_us), "{took_us}");
             send_all(&a, B, 0..200);
             assert_eq!(received(&world, &b).await, (0..200).collect::<Vec<_>>());
         },
@@ -90,21 +90,84 @@ fn an_unordered_link_lets_frames_overtake() {
 }
 
 #[test]
-fn loss_damage_and_duplication_happen_about_as_often_as_asked() {
+fn loss_and_duplication_happen_about_as_often_as_asked() {
     on_link(
         1,
-        |link| (link.loss, link.damage) = (0.2, 0.1),
+        |link| link.loss = 0.2,
         |world, a, b| async move {
             (0..1_000).for_each(|number| assert_eq!(send(&a, B, number), Sent::Handed));
             let arrived = received(&world, &b).await.len() as u64;
-            let stats = world.network_stats();
-            assert!((150..250).contains(&stats.lost) && (50..150).contains(&stats.damaged), "{stats:?}");
-            assert_eq!(arrived, 1_000 - stats.lost - stats.damaged);
+            let lost = world.network_stats().lost;
+            assert!((150..250).contains(&lost) && arrived == 1_000 - lost, "{lost} {arrived}");
             world.change_link(A, B, |link| *link = Link { duplication: 0.3, ..Link::default() });
             send_all(&a, B, 0..1_000);
             let arrived = received(&world, &b).await.len() as u64;
             let duplicated = world.network_stats().duplicated;
             assert!((250..350).contains(&duplicated) && arrived == 1_000 + duplicated, "{duplicated} {arrived}");
+        },
+    );
+}
+
+#[test]
+fn a_flipped_bit_is_refused_by_the_decoder_and_closes_the_connection() {
+    on_link(
+        1,
+        |_| {},
+        |world, a, b| async move {
+            for round in 0..200 {
+                world.change_link(A, B, |link| link.damage = 1.0);
+                send(&a, B, 1);
+                world.change_link(A, B, |link| link.damage = 0.0);
+                send(&a, B, 2);
+                assert_eq!(a.receive().await, Incoming::LinkDown(B));
+                assert_eq!(b.receive().await, Incoming::LinkDown(A));
+                send(&a, B, 3);
+                assert_eq!(received(&world, &b).await, [3], "what was behind it is lost, what comes after the break is not");
+                assert_eq!(world.network_stats().damaged, round + 1);
+            }
+        },
+    );
+}
+
+#[test]
+fn a_flipped_bit_of_a_length_silences_the_link_until_the_decoder_has_that_much() {
+    on_link(
+        1,
+        |_| {},
+        |world, a, b| async move {
+            let mut silences = 0;
+            for round in 1..=200 {
+                let before = world.network_stats().swallowed;
+                world.change_link(A, B, |link| link.length_damage = 1.0);
+                a.send(B, Bytes::from(vec![7; 100]));
+                world.change_link(A, B, |link| link.length_damage = 0.0);
+                send_all(&a, B, 0..10);
+                world.sleep_us(10_000).await;
+                let stats = world.network_stats();
+                assert_eq!((stats.damaged, stats.delivered), (round, 0));
+                silences += u32::from(stats.swallowed - before == 10);
+                world.reset_link(A, B);
+            }
+            assert!((50..150).contains(&silences), "a length that grew silenced the link {silences} times");
+            assert_eq!(b.receive().await, Incoming::LinkDown(A));
+        },
+    );
+}
+
+#[test]
+fn a_delay_that_changes_holds_for_what_is_sent_from_then_on() {
+    on_link(
+        1,
+        |link| (link.latency_us, link.order) = (50_000..=50_000, Order::Any),
+        |world, a, b| async move {
+            send(&a, B, 1);
+            world.change_link(A, B, |link| link.latency_us = 100..=100);
+            send(&a, B, 2);
+            world.sleep_us(100).await;
+            assert_eq!(b.receive().await, Incoming::Frame { from: A, bytes: Bytes::from_static(&[0, 2]) });
+            assert_eq!(world.now_us(), 100);
+            b.receive().await;
+            assert_eq!(world.now_us(), 50_000);
         },
     );
 }
@@ -189,7 +252,7 @@ fn the_sender_on_a_cut_link_learns_late_that_it_broke() {
             world.sleep_us(299_000).await;
             assert_eq!(send(&a, B, 2), Sent::Handed);
             assert_eq!(a.receive().await, Incoming::LinkDown(B));
-            assert!((300_000..301_000).contains(&world.now_us()), "told at {}", world.now_us());
+            assert_eq!(world.now_us(), 300_000);
             assert_eq!(send(&a, B, 3), Sent::Not);
             world.change_link(A, B, |link| link.flow = Flow::Open);
             assert_eq!(send(&a, B, 4), Sent::Handed);
@@ -266,39 +329,6 @@ fn a_new_process_hears_nothing_that_was_sent_to_the_one_before() {
             let old = tokio::select! { biased; incoming = b.receive() => Some(incoming), () = world.sleep_us(1_000_000) => None };
             assert_eq!(old, None);
             assert_eq!(world.network_stats().too_late, 1);
-        },
-    );
-}
-
-#[test]
-fn a_paused_process_gets_its_frames_and_timers_late() {
-    on_link(
-        1,
-        |_| {},
-        |world, a, b| async move {
-            let log = Arc::new(std::sync::Mutex::new(vec![]));
-            let (env, heard, clock) = (b.clone(), log.clone(), world.clone());
-            b.spawn(async move {
-                loop {
-                    env.receive().await;
-                    heard.lock().expect("one thread").push(clock.now_us() / 1_000_000);
-                }
-            });
-            let (env, timers, clock) = (b.clone(), log.clone(), world.clone());
-            b.spawn(async move {
-                env.sleep_until(1_500_000).await;
-                timers.lock().expect("one thread").push(100 + clock.now_us() / 1_000_000);
-            });
-            send(&a, B, 1);
-            world.sleep_us(500_000).await;
-            world.pause(B);
-            send(&a, B, 2);
-            world.sleep_us(2_500_000).await;
-            world.resume(B);
-            world.sleep_us(500_000).await;
-            let mut seen = log.lock().expect("one thread").clone();
-            seen.sort_unstable();
-            assert_eq!(seen, [0, 3, 103]);
         },
     );
 }

@@ -1,20 +1,18 @@
-//! What happens when: frames on their way and sleepers, in one heap, driven by one task.
+//! What happens when: frames on their way and sleepers, in one heap, and the time, which is that of what was taken from it last.
 //!
-//! madsim's timers can neither be taken back nor be set closer than a millisecond, and each costs a poll of whoever waits. So all
-//! waiting in the simulated world goes through this heap, and madsim is asked only for the next moment at which something is due.
+//! Time stands still while tasks run, however many there are, and moves when the next entry is taken, which is when all tasks rest
+//! (see `motor`). So what one task does takes no time from another, and when something happens depends on what led to it alone.
 
 use std::{
     cmp::{Ordering, Reverse},
     collections::{BTreeMap, BinaryHeap},
-    future::Future,
-    pin::pin,
-    task::{Context, Waker},
-    time::{Duration, Instant},
+    task::Waker,
 };
 
-use madsim::time::TimeHandle;
-
-use super::network::Parcel;
+use super::{
+    motor::{Motor, Turn},
+    network::Parcel,
+};
 
 /// Something that is due.
 pub(super) enum Due {
@@ -24,6 +22,8 @@ pub(super) enum Due {
     Sleeper(u64),
     /// The sender of a frame on a cut link gives up on its connection.
     Timeout { from: usize, to: usize, at_us: u64 },
+    /// A slow node is done with one thing.
+    Turn { node: usize, at_us: u64 },
 }
 
 struct Entry {
@@ -33,50 +33,45 @@ struct Entry {
     due: Due,
 }
 
-/// The heap, the sleepers, and the alarm that wakes the task which drives them.
+struct Sleeper {
+    waker: Waker,
+    /// On which node it sleeps, if on any.
+    node: Option<usize>,
+}
+
+/// The heap, the sleepers, and the time.
 pub(super) struct Agenda {
+    now_us: u64,
     heap: BinaryHeap<Reverse<Entry>>,
     next_number: u64,
-    sleepers: BTreeMap<u64, Waker>,
-    time: TimeHandle,
-    origin: Instant,
-    pump: Waker,
-    alarm_us: Option<u64>,
+    sleepers: BTreeMap<u64, Sleeper>,
+    motor: Motor,
 }
 
 impl Agenda {
-    /// An empty agenda; true time 0 is now.
+    /// An empty agenda at time 0.
     pub fn new() -> Self {
-        let time = TimeHandle::current();
-        Self {
-            heap: BinaryHeap::new(),
-            next_number: 0,
-            sleepers: BTreeMap::new(),
-            origin: time.now_instant(),
-            time,
-            pump: Waker::noop().clone(),
-            alarm_us: None,
-        }
+        Self { now_us: 0, heap: BinaryHeap::new(), next_number: 0, sleepers: BTreeMap::new(), motor: Motor::new() }
     }
 
-    /// True time since the start.
+    /// True time since the start: when the entry that was taken last was due.
     pub fn now_us(&self) -> u64 {
-        (self.time.now_instant() - self.origin).as_micros() as u64
+        self.now_us
     }
 
-    /// Adds something that is due at a true time.
+    /// Adds something that is due at a true time, which is now if it has passed.
     pub fn add(&mut self, at_us: u64, due: Due) -> u64 {
         let number = self.next_number;
         self.next_number += 1;
-        self.heap.push(Reverse(Entry { at_us, number, due }));
-        self.set_alarm(at_us);
+        self.heap.push(Reverse(Entry { at_us: at_us.max(self.now_us), number, due }));
+        self.motor.set();
         number
     }
 
-    /// Has a waker called at a true time. The ticket takes it back.
-    pub fn sleep(&mut self, at_us: u64, waker: Waker) -> u64 {
+    /// Has a waker called at a true time, on behalf of a node if one is named. The ticket takes it back.
+    pub fn sleep(&mut self, at_us: u64, waker: Waker, node: Option<usize>) -> u64 {
         let ticket = self.next_number;
-        self.sleepers.insert(ticket, waker);
+        self.sleepers.insert(ticket, Sleeper { waker, node });
         self.add(at_us, Due::Sleeper(ticket));
         ticket
     }
@@ -84,7 +79,7 @@ impl Agenda {
     /// Replaces the waker of a sleeper that is polled again. Returns whether it still sleeps.
     pub fn still_sleeps(&mut self, ticket: u64, waker: &Waker) -> bool {
         let sleeper = self.sleepers.get_mut(&ticket);
-        sleeper.map(|old| old.clone_from(waker)).is_some()
+        sleeper.map(|sleeper| sleeper.waker.clone_from(waker)).is_some()
     }
 
     /// Takes a sleeper back.
@@ -92,48 +87,49 @@ impl Agenda {
         self.sleepers.remove(&ticket);
     }
 
-    /// Ends a sleeper's sleep.
-    pub fn wake(&mut self, ticket: u64) {
-        if let Some(waker) = self.sleepers.remove(&ticket) {
-            waker.wake();
+    /// Ends a sleeper's sleep. Returns whether it still slept.
+    pub fn wake(&mut self, ticket: u64) -> bool {
+        self.sleepers.remove(&ticket).map(|sleeper| sleeper.waker.wake()).is_some()
+    }
+
+    /// Wakes all who sleep on a node, to see what its clock says now.
+    pub fn rouse(&mut self, node: usize) {
+        let roused = self.sleepers.extract_if(.., |_, sleeper| sleeper.node == Some(node));
+        roused.for_each(|(_, sleeper)| sleeper.waker.wake());
+    }
+
+    /// The node that something that is due has to do with: where a frame arrives, where a sleeper wakes.
+    pub fn node_of(&self, due: &Due) -> Option<usize> {
+        match due {
+            Due::Parcel(parcel) => Some(parcel.to()),
+            Due::Sleeper(ticket) => self.sleepers.get(ticket)?.node,
+            Due::Timeout { .. } | Due::Turn { .. } => None,
         }
     }
 
-    /// The driving task is here, and will be woken at the next alarm.
-    pub fn attend(&mut self, pump: &Waker) {
-        self.pump.clone_from(pump);
-        self.alarm_us = None;
+    /// Whether something is due for nobody: a sleeper that was taken back.
+    pub fn is_void(&self, due: &Due) -> bool {
+        matches!(due, Due::Sleeper(ticket) if !self.sleepers.contains_key(ticket))
     }
 
-    /// The next thing that is due by now.
-    pub fn next_due(&mut self, now_us: u64) -> Option<Due> {
-        let Reverse(next) = self.heap.peek()?;
-        if next.at_us <= now_us { self.heap.pop().map(|Reverse(entry)| entry.due) } else { None }
+    /// The driving task is here, and will be polled again when all rest, as long as something is due.
+    pub fn attend(&mut self, driver: &Waker) -> Turn {
+        let turn = self.motor.attend(driver);
+        if !self.heap.is_empty() {
+            self.motor.set();
+        }
+        turn
     }
 
-    /// Sets the alarm to whatever comes next.
-    pub fn rest(&mut self) {
-        while let Some(Reverse(next)) = self.heap.peek() {
-            let cancelled = matches!(next.due, Due::Sleeper(ticket) if !self.sleepers.contains_key(&ticket));
-            if !cancelled {
-                let at_us = next.at_us;
-                return self.set_alarm(at_us);
+    /// Takes the next entry, and moves the time to it.
+    pub fn take_next(&mut self) -> Option<Due> {
+        while let Some(Reverse(entry)) = self.heap.pop() {
+            if !self.is_void(&entry.due) {
+                self.now_us = entry.at_us;
+                return Some(entry.due);
             }
-            self.heap.pop();
         }
-    }
-
-    fn set_alarm(&mut self, at_us: u64) {
-        if self.alarm_us.is_some_and(|alarm_us| alarm_us <= at_us) {
-            return;
-        }
-        self.alarm_us = Some(at_us);
-        // Polled once with the driving task's waker, a madsim sleep leaves its timer behind: no task is needed to hold it.
-        let mut sleep = pin!(self.time.sleep(Duration::ZERO));
-        sleep.as_mut().reset(self.origin + Duration::from_micros(at_us));
-        if sleep.poll(&mut Context::from_waker(&self.pump)).is_ready() {
-            self.pump.wake_by_ref();
-        }
+        None
     }
 }
 

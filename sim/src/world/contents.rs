@@ -5,13 +5,15 @@
 //! next layer and not durable. A crash goes through the layers from the newest to the oldest and decides for each sector by chance
 //! whether the write survived; a sector that survived in a newer layer is not touched by an older one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use rand::{RngExt, seq::IndexedRandom};
-use rand_chacha::ChaCha8Rng;
+use crate::streams::Chance;
 
 /// What a disk writes whole or not at all.
 pub const SECTOR_BYTES: usize = 512;
+
+/// Stands for the size among the sectors, where chance is drawn.
+const SIZE: u64 = u64::MAX;
 
 /// One file.
 #[derive(Default)]
@@ -116,21 +118,23 @@ impl Contents {
         }
     }
 
-    /// The machine loses power: each write that is not durable survives by chance, sector by sector.
-    pub fn crash(&mut self, random: &mut ChaCha8Rng, survival: f64) -> Damage {
+    /// The machine loses power: each write that is not durable survives by the chance of its sector. The size has a chance of its own.
+    pub fn crash(&mut self, chance: impl Fn(u64) -> Chance, survival: f64) -> Damage {
         let mut damage = Damage::default();
-        let mut survived = BTreeSet::new();
+        // Of each sector that was written: its chance, and whether a newer write of it survived.
+        let mut fates: BTreeMap<usize, (Chance, bool)> = BTreeMap::new();
         let mut size = self.bytes.len();
-        let mut size_survived = false;
+        let (mut size_chance, mut size_survived) = (chance(SIZE), false);
         let open = std::mem::take(&mut self.open);
         self.closed.push(open);
         for layer in std::mem::take(&mut self.closed).into_iter().rev() {
             for (sector, before) in layer.sectors {
-                if survived.contains(&sector) {
+                let (chance, survived) = fates.entry(sector).or_insert_with(|| (chance(sector as u64), false));
+                if *survived {
                     continue;
                 }
-                if random.random_bool(survival) {
-                    survived.insert(sector);
+                *survived = chance.happens(survival);
+                if *survived {
                     damage.kept += 1;
                 } else {
                     self.restore(sector, &before);
@@ -138,7 +142,7 @@ impl Contents {
                 }
             }
             if let Some(before) = layer.size.filter(|_| !size_survived) {
-                size_survived = random.random_bool(survival);
+                size_survived = size_chance.happens(survival);
                 size = if size_survived { size } else { before };
             }
         }
@@ -146,23 +150,41 @@ impl Contents {
         damage
     }
 
+    /// Writes to other sectors than it should: what is there is replaced, and where it should go stays as it was, but for zeros where
+    /// the file grows. Returns whether there are other sectors.
+    pub fn write_astray(&mut self, offset: usize, data: &[u8], mut chance: Chance) -> bool {
+        let size = self.bytes.len().max(offset + data.len());
+        let others = size.div_ceil(SECTOR_BYTES).saturating_sub(1);
+        if others == 0 || data.is_empty() {
+            return false;
+        }
+        let home = offset / SECTOR_BYTES;
+        let sector = chance.below(others as u64) as usize;
+        let sector = if sector < home { sector } else { sector + 1 };
+        let start = sector * SECTOR_BYTES + offset % SECTOR_BYTES;
+        self.resize(size);
+        self.write(start, &data[..data.len().min(size.saturating_sub(start))]);
+        true
+    }
+
     /// Flips a bit of a durable sector. Returns its offset, or `None` when nothing of the file is durable.
-    pub fn flip_bit(&mut self, random: &mut ChaCha8Rng) -> Option<usize> {
-        let sector = *self.durable_sectors().choose(random)?;
-        let end = self.bytes.len().min((sector + 1) * SECTOR_BYTES);
-        let offset = random.random_range(sector * SECTOR_BYTES..end);
-        self.bytes[offset] ^= 1 << random.random_range(0..8);
+    pub fn flip_bit(&mut self, mut chance: Chance) -> Option<usize> {
+        let sector = *chance.pick(&self.durable_sectors())?;
+        let start = sector * SECTOR_BYTES;
+        let end = self.bytes.len().min(start + SECTOR_BYTES);
+        let offset = start + chance.below((end - start) as u64) as usize;
+        self.bytes[offset] ^= 1 << chance.below(8);
         Some(offset)
     }
 
     /// Overwrites a durable sector with what another holds, as a write to the wrong place does. Returns its offset, or `None` when
     /// there are no two that are whole.
-    pub fn misdirect(&mut self, random: &mut ChaCha8Rng) -> Option<usize> {
+    pub fn misdirect(&mut self, mut chance: Chance) -> Option<usize> {
         let mut sectors = self.durable_sectors();
         sectors.retain(|sector| (sector + 1) * SECTOR_BYTES <= self.bytes.len());
-        let target = *sectors.choose(random)?;
+        let target = *chance.pick(&sectors)?;
         sectors.retain(|sector| *sector != target);
-        let source = *sectors.choose(random)? * SECTOR_BYTES;
+        let source = *chance.pick(&sectors)? * SECTOR_BYTES;
         self.bytes.copy_within(source..source + SECTOR_BYTES, target * SECTOR_BYTES);
         Some(target * SECTOR_BYTES)
     }
@@ -203,12 +225,17 @@ impl Contents {
 
 #[cfg(test)]
 mod tests {
-    use rand::SeedableRng;
+    use std::collections::BTreeSet;
 
     use super::*;
+    use crate::streams::{Purpose, Streams};
 
-    fn random() -> ChaCha8Rng {
-        ChaCha8Rng::seed_from_u64(1)
+    fn chance(seed: u64) -> Chance {
+        Streams::new(seed).keyed(Purpose::Disk, [])
+    }
+
+    fn by_sector(seed: u64) -> impl Fn(u64) -> Chance {
+        move |sector| Streams::new(seed).keyed(Purpose::Disk, [sector])
     }
 
     fn synced(bytes: &[u8]) -> Contents {
@@ -228,10 +255,10 @@ mod tests {
         let mut contents = synced(b"durable");
         contents.write(3, b"ABCDEFGH");
         assert_eq!(all(&contents), b"durABCDEFGH");
-        contents.crash(&mut random(), 0.0);
+        contents.crash(by_sector(1), 0.0);
         assert_eq!(all(&contents), b"durable");
         contents.resize(2);
-        contents.crash(&mut random(), 0.0);
+        contents.crash(by_sector(1), 0.0);
         assert_eq!(all(&contents), b"durable");
     }
 
@@ -242,7 +269,7 @@ mod tests {
         let layer = contents.close_layer();
         contents.write(0, b"six");
         contents.settle(layer);
-        contents.crash(&mut random(), 0.0);
+        contents.crash(by_sector(1), 0.0);
         assert_eq!(all(&contents), b"two");
     }
 
@@ -252,7 +279,7 @@ mod tests {
         for seed in 0..100 {
             let mut contents = synced(&[1; 4 * SECTOR_BYTES]);
             contents.write(0, &[2; 4 * SECTOR_BYTES]);
-            let damage = contents.crash(&mut ChaCha8Rng::seed_from_u64(seed), 0.5);
+            let damage = contents.crash(by_sector(seed), 0.5);
             let sectors: Vec<&[u8]> = all(&contents).chunks(SECTOR_BYTES).collect();
             assert!(sectors.iter().all(|sector| *sector == [1; SECTOR_BYTES] || *sector == [2; SECTOR_BYTES]));
             assert_eq!(sectors.iter().filter(|sector| sector[0] == 2).count() as u64, damage.kept);
@@ -271,7 +298,7 @@ mod tests {
         let good = contents.close_layer();
         contents.settle(good);
         assert_eq!(all(&contents)[0], 2, "reads still show it");
-        contents.crash(&mut random(), 0.0);
+        contents.crash(by_sector(1), 0.0);
         assert_eq!((all(&contents)[0], all(&contents)[SECTOR_BYTES]), (1, 3));
     }
 
@@ -284,7 +311,7 @@ mod tests {
         contents.write(0, b"new");
         let good = contents.close_layer();
         contents.settle(good);
-        contents.crash(&mut random(), 0.0);
+        contents.crash(by_sector(1), 0.0);
         assert_eq!(all(&contents), b"new");
     }
 
@@ -294,7 +321,7 @@ mod tests {
         for seed in 0..100 {
             let mut contents = synced(b"head");
             contents.write(4, &[7; 2 * SECTOR_BYTES]);
-            contents.crash(&mut ChaCha8Rng::seed_from_u64(seed), 0.5);
+            contents.crash(by_sector(seed), 0.5);
             let bytes = all(&contents);
             outcomes.insert((bytes.len(), bytes.last().copied()));
         }
@@ -306,22 +333,52 @@ mod tests {
 
     #[test]
     fn a_misdirected_write_copies_one_durable_sector_over_another() {
-        assert_eq!(synced(&[1; 2 * SECTOR_BYTES - 1]).misdirect(&mut random()), None, "one whole sector is too few");
+        assert_eq!(synced(&[1; 2 * SECTOR_BYTES - 1]).misdirect(chance(1)), None, "one whole sector is too few");
         let mut contents = synced(&[[1; SECTOR_BYTES], [2; SECTOR_BYTES], [3; SECTOR_BYTES]].concat());
         contents.write(0, &[4; SECTOR_BYTES]);
-        let offset = contents.misdirect(&mut random()).expect("two sectors are durable");
+        let offset = contents.misdirect(chance(1)).expect("two sectors are durable");
         let expected = if offset == SECTOR_BYTES { [4, 3, 3] } else { [4, 2, 2] };
         assert_eq!(all(&contents), expected.map(|byte| [byte; SECTOR_BYTES]).concat());
     }
 
     #[test]
     fn a_flipped_bit_is_in_a_durable_sector() {
-        assert_eq!(Contents::default().flip_bit(&mut random()), None);
+        assert_eq!(Contents::default().flip_bit(chance(1)), None);
         let mut contents = synced(&[0; 3 * SECTOR_BYTES]);
         contents.write(0, &[0; 2 * SECTOR_BYTES]);
         for seed in 0..20 {
-            let offset = contents.flip_bit(&mut ChaCha8Rng::seed_from_u64(seed)).expect("one sector is durable");
+            let offset = contents.flip_bit(chance(seed)).expect("one sector is durable");
             assert!(offset >= 2 * SECTOR_BYTES);
         }
+    }
+
+    #[test]
+    fn a_write_astray_replaces_other_sectors_and_leaves_its_own() {
+        assert!(!synced(&[1; SECTOR_BYTES]).write_astray(0, &[9], chance(1)), "there is no other sector");
+        let mut places = BTreeSet::new();
+        for seed in 0..50 {
+            let mut contents = synced(&[1; 3 * SECTOR_BYTES]);
+            assert!(contents.write_astray(SECTOR_BYTES + 5, &[9; 2], chance(seed)));
+            let hit: Vec<usize> = (0..contents.size()).filter(|at| all(&contents)[*at] == 9).collect();
+            assert_eq!(hit.len(), 2);
+            places.insert(hit[0]);
+        }
+        assert_eq!(places, [5, 2 * SECTOR_BYTES + 5].into());
+        let mut contents = synced(&[1; SECTOR_BYTES]);
+        assert!(contents.write_astray(SECTOR_BYTES, &[9; 4], chance(1)));
+        assert_eq!(all(&contents), [[9; 4].as_slice(), &[1; SECTOR_BYTES - 4], &[0; 4]].concat());
+    }
+
+    #[test]
+    fn the_fate_of_a_sector_is_its_own() {
+        let survivors = |written: &[usize]| -> Vec<bool> {
+            let mut contents = synced(&[0; 8 * SECTOR_BYTES]);
+            written.iter().for_each(|sector| contents.write(sector * SECTOR_BYTES, &[1]));
+            contents.crash(by_sector(3), 0.5);
+            written.iter().map(|sector| all(&contents)[sector * SECTOR_BYTES] == 1).collect()
+        };
+        let whole = survivors(&[0, 1, 2, 3, 4, 5, 6, 7]);
+        assert!(whole.contains(&true) && whole.contains(&false));
+        assert_eq!(survivors(&[1, 2, 3, 4, 5, 6, 7]), whole[1..], "one write less changes no other's fate");
     }
 }

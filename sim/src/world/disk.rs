@@ -6,93 +6,40 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    fmt, io,
-    ops::RangeInclusive,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    io,
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use causeway::runtime as rt;
-use rand::{RngExt, seq::IndexedRandom};
-use rand_chacha::ChaCha8Rng;
+use xxhash_rust::xxh3::xxh3_64;
 
-use super::{World, contents::Contents, life::Life};
+use super::{
+    World,
+    contents::Contents,
+    disk_settings::{DiskSettings, DiskStats, Rot, Syncs},
+    life::Life,
+    lock,
+};
+use crate::streams::{Chance, Moment, Purpose, Streams};
 
-/// What a disk does wrong. Every field is a fault; the default is a healthy disk.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DiskSettings {
-    /// How long a sync takes, in microseconds: drawn evenly for each.
-    pub sync_us: RangeInclusive<u64>,
-    /// By how much longer syncs take than that; 1 is healthy.
-    pub slowness: u64,
-    /// How many bytes all files together may have; `None` is no bound.
-    pub capacity_bytes: Option<u64>,
-    /// Whether syncs succeed.
-    pub syncs: Syncs,
-    /// The probability that a sector with a write that was not synced survives a loss of power.
-    pub survival: f64,
-}
+/// What a read of a slow disk takes for each time that it is slower, in microseconds.
+const SLOW_READ_US: u64 = 10;
 
-/// Whether syncs succeed.
+/// What chance decides on a disk. The numbers are part of what a seed means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Syncs {
-    /// They do.
-    Succeed,
-    /// They fail, and what they should have made durable never is.
-    Fail,
-}
-
-/// How a stored sector is spoilt, without any call failing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rot {
-    /// One of its bits flips.
-    FlippedBit,
-    /// It is overwritten with what another sector of the file holds.
-    MisdirectedWrite,
-}
-
-impl fmt::Display for Rot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::FlippedBit => "a bit flips",
-            Self::MisdirectedWrite => "a write goes to the wrong place",
-        })
-    }
-}
-
-impl Default for DiskSettings {
-    fn default() -> Self {
-        Self { sync_us: 100..=800, slowness: 1, capacity_bytes: None, syncs: Syncs::Succeed, survival: 0.5 }
-    }
-}
-
-impl fmt::Display for DiskSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sync_us, slowness, capacity_bytes, syncs, survival } = self;
-        write!(f, "sync {}..{} us x {slowness}, survival {survival}", sync_us.start(), sync_us.end())?;
-        if let Some(capacity) = capacity_bytes {
-            write!(f, ", {capacity} bytes")?;
-        }
-        f.write_str(if *syncs == Syncs::Fail { ", syncs fail" } else { "" })
-    }
-}
-
-/// What became of a disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct DiskStats {
-    /// Syncs of files and of the folder that succeeded.
-    pub syncs: u64,
-    /// Syncs that failed.
-    pub failed_syncs: u64,
-    /// Writes that found no room.
-    pub full: u64,
-    /// Sectors with writes that were not synced and survived a crash.
-    pub sectors_kept: u64,
-    /// Sectors with writes that were not synced and were lost in a crash.
-    pub sectors_lost: u64,
-    /// Changes of names that were lost in a crash.
-    pub names_lost: u64,
-    /// Stored sectors that were spoilt.
-    pub rotten: u64,
+enum Act {
+    /// How long a sync takes.
+    Sync = 0,
+    /// Which names a loss of power leaves.
+    LoseNames = 1,
+    /// Which sectors of a file it leaves.
+    LoseSectors = 2,
+    /// Which bit of a read is wrong.
+    Read = 3,
+    /// Where a write goes.
+    Write = 4,
+    /// What rots.
+    Rot = 5,
 }
 
 type SharedContents = Arc<Mutex<Contents>>;
@@ -119,13 +66,15 @@ impl NameChange {
 }
 
 struct State {
+    node: u64,
+    streams: Streams,
+    moments: BTreeMap<(Act, u64), Moment>,
     settings: DiskSettings,
     names: Names,
     durable_names: Names,
     /// Changes that are in `names` and not yet in `durable_names`, numbered.
     changes: VecDeque<(u64, NameChange)>,
     next_change: u64,
-    random: ChaCha8Rng,
     stats: DiskStats,
 }
 
@@ -135,15 +84,17 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    pub fn new(random: ChaCha8Rng) -> Self {
+    pub fn new(node: u32, streams: Streams) -> Self {
         Self {
             state: Mutex::new(State {
+                node: node.into(),
+                streams,
+                moments: BTreeMap::new(),
                 settings: DiskSettings::default(),
                 names: Names::new(),
                 durable_names: Names::new(),
                 changes: VecDeque::new(),
                 next_change: 0,
-                random,
                 stats: DiskStats::default(),
             }),
         }
@@ -167,17 +118,19 @@ impl Disk {
     }
 
     /// The machine loses power.
-    pub fn crash(&self) {
+    pub fn crash(&self, now_us: u64) {
         let mut guard = self.state();
         let state = &mut *guard;
-        let survivors = state.random.random_range(0..=state.changes.len());
+        let survivors = state.chance(Act::LoseNames, 0, now_us).below(state.changes.len() as u64 + 1) as usize;
         state.stats.names_lost += (state.changes.len() - survivors) as u64;
         for (_, change) in std::mem::take(&mut state.changes).into_iter().take(survivors) {
             change.apply(&mut state.durable_names);
         }
         state.names = state.durable_names.clone();
-        for contents in state.names.values() {
-            let damage = lock(contents).crash(&mut state.random, state.settings.survival);
+        for (name, contents) in &state.names {
+            let key = |sector| [state.node, Act::LoseSectors as u64, key_of(name), now_us, sector];
+            let chance = |sector| state.streams.keyed(Purpose::Disk, key(sector));
+            let damage = lock(contents).crash(chance, state.settings.survival);
             state.stats.sectors_kept += damage.kept;
             state.stats.sectors_lost += damage.lost;
         }
@@ -192,16 +145,17 @@ impl Disk {
     }
 
     /// Spoils a durable sector of some file whose name begins so. Returns where, or `None` when there is nothing to spoil.
-    pub fn rot(&self, rot: Rot, prefix: &str) -> Option<(String, usize)> {
+    pub fn rot(&self, rot: Rot, prefix: &str, now_us: u64) -> Option<(String, usize)> {
         let mut guard = self.state();
         let state = &mut *guard;
+        let mut chance = state.chance(Act::Rot, 0, now_us);
         let mut names: Vec<&String> = state.names.keys().filter(|name| name.starts_with(prefix)).collect();
         names.retain(|name| lock(&state.names[*name]).size() > 0);
-        let name = (*names.choose(&mut state.random)?).clone();
+        let name = (*chance.pick(&names)?).clone();
         let mut contents = lock(&state.names[&name]);
         let offset = match rot {
-            Rot::FlippedBit => contents.flip_bit(&mut state.random),
-            Rot::MisdirectedWrite => contents.misdirect(&mut state.random),
+            Rot::FlippedBit => contents.flip_bit(chance),
+            Rot::MisdirectedWrite => contents.misdirect(chance),
         }?;
         state.stats.rotten += 1;
         drop(contents);
@@ -223,8 +177,13 @@ impl State {
         self.changes.push_back((self.next_change, change));
     }
 
-    fn sync_takes_us(&mut self) -> u64 {
-        self.random.random_range(self.settings.sync_us.clone()) * self.settings.slowness
+    fn chance(&mut self, act: Act, file: u64, now_us: u64) -> Chance {
+        let count = self.moments.entry((act, file)).or_default().next(now_us);
+        self.streams.keyed(Purpose::Disk, [self.node, act as u64, file, now_us, count])
+    }
+
+    fn sync_takes_us(&mut self, file: u64, now_us: u64) -> u64 {
+        self.chance(Act::Sync, file, now_us).between(&self.settings.sync_us) * self.settings.slowness
     }
 
     fn finish_sync(&mut self) -> io::Result<()> {
@@ -251,6 +210,8 @@ pub struct ProcessDisk {
 
 /// A file as one process sees it.
 pub struct ProcessFile {
+    /// Stands for the name under which it was opened.
+    key: u64,
     contents: SharedContents,
     disk: ProcessDisk,
 }
@@ -267,7 +228,7 @@ impl ProcessDisk {
     }
 
     async fn pass(&self, time_us: u64) {
-        self.world.sleep_us(time_us).await;
+        self.world.sleep_on(self.life.node, time_us).await;
         self.life.or_never().await;
     }
 }
@@ -286,7 +247,7 @@ impl rt::Disk for ProcessDisk {
                 contents
             }
         };
-        Ok(Arc::new(ProcessFile { contents, disk: self.clone() }))
+        Ok(Arc::new(ProcessFile { key: key_of(name), contents, disk: self.clone() }))
     }
 
     async fn list(&self) -> io::Result<Vec<String>> {
@@ -311,7 +272,7 @@ impl rt::Disk for ProcessDisk {
     async fn sync_dir(&self) -> io::Result<()> {
         let (upto, takes_us) = {
             let mut state = self.living().await;
-            (state.next_change, state.sync_takes_us())
+            (state.next_change, state.sync_takes_us(0, self.world.now_us()))
         };
         self.pass(takes_us).await;
         let mut guard = self.disk.state();
@@ -331,10 +292,19 @@ impl rt::DiskFile for ProcessFile {
     }
 
     async fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        self.disk.life.or_never().await;
-        let contents = lock(&self.contents);
-        let bytes = contents.read(offset as usize, buffer.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
-        buffer.copy_from_slice(bytes);
+        let slowness = self.disk.living().await.settings.slowness;
+        if slowness > 1 {
+            self.disk.pass(SLOW_READ_US * slowness).await;
+        }
+        let bytes = lock(&self.contents);
+        buffer.copy_from_slice(bytes.read(offset as usize, buffer.len()).ok_or(io::ErrorKind::UnexpectedEof)?);
+        drop(bytes);
+        let mut state = self.disk.disk.state();
+        let mut chance = state.chance(Act::Read, self.key, self.disk.world.now_us());
+        if chance.happens(state.settings.flips) && !buffer.is_empty() {
+            buffer[chance.below(buffer.len() as u64) as usize] ^= 1 << chance.below(8);
+            state.stats.flipped += 1;
+        }
         Ok(())
     }
 
@@ -349,7 +319,14 @@ impl rt::DiskFile for ProcessFile {
             }
         };
         let fits = bytes.len().min(room);
-        lock(&self.contents).write(offset as usize, &bytes[..fits]);
+        let mut chance = state.chance(Act::Write, self.key, self.disk.world.now_us());
+        let goes_astray = chance.happens(state.settings.misdirection);
+        let mut contents = lock(&self.contents);
+        if goes_astray && contents.write_astray(offset as usize, &bytes[..fits], chance) {
+            state.stats.misdirected += 1;
+        } else {
+            contents.write(offset as usize, &bytes[..fits]);
+        }
         if fits < bytes.len() {
             state.stats.full += 1;
             return Err(io::ErrorKind::StorageFull.into());
@@ -364,7 +341,7 @@ impl rt::DiskFile for ProcessFile {
     }
 
     async fn sync(&self) -> io::Result<()> {
-        let takes_us = self.disk.living().await.sync_takes_us();
+        let takes_us = self.disk.living().await.sync_takes_us(self.key, self.disk.world.now_us());
         let layer = lock(&self.contents).close_layer();
         self.disk.pass(takes_us).await;
         let outcome = self.disk.disk.state().finish_sync();
@@ -377,6 +354,7 @@ impl rt::DiskFile for ProcessFile {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// What stands for a file in the keys of its events. 0 stands for the folder.
+fn key_of(name: &str) -> u64 {
+    xxh3_64(name.as_bytes())
 }

@@ -48,11 +48,11 @@ impl Env for SimEnv {
 
     fn sleep_until(&self, monotonic_us: u64) -> impl Future<Output = ()> + Send {
         let local_us = self.started_us.saturating_add(monotonic_us);
-        Sleep { world: self.world.clone(), until: Until::Local(self.node, local_us), ticket: None }
+        Sleep { world: self.world.clone(), until: Until::Local(local_us), node: Some(self.node), ticket: None }
     }
 
     fn random(&self) -> u64 {
-        self.world.random(self.node)
+        self.life.random(self.world.streams)
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
@@ -70,7 +70,7 @@ impl Env for SimEnv {
     }
 
     async fn receive(&self) -> Incoming {
-        poll_fn(|context| self.world.poll_receive(self.node, self.life.incarnation, context)).await
+        poll_fn(|context| self.world.poll_receive(self.node, self.life.incarnation(), context)).await
     }
 
     fn disk(&self) -> ProcessDisk {
@@ -85,17 +85,22 @@ impl Env for SimEnv {
 }
 
 /// When a sleep ends.
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Until {
     /// At a true time.
     True(u64),
-    /// When a node's own clock shows this.
-    Local(NodeId, u64),
+    /// When the clock of the node shows this.
+    Local(u64),
+    /// When it is its turn on the node, if that is slow; else at once.
+    Turn,
 }
 
 /// Waits in the world's agenda.
 pub(super) struct Sleep {
     pub world: Arc<World>,
     pub until: Until,
+    /// Where it sleeps: on a slow node it wakes late.
+    pub node: Option<NodeId>,
     pub ticket: Option<u64>,
 }
 
@@ -104,7 +109,7 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let sleep = &mut *self;
-        sleep.world.poll_sleep(&sleep.until, &mut sleep.ticket, context)
+        sleep.world.poll_sleep((sleep.until, sleep.node), &mut sleep.ticket, context)
     }
 }
 

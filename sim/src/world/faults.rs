@@ -5,7 +5,7 @@ use std::fmt;
 use causeway::id::NodeId;
 use madsim::runtime::Handle;
 
-use super::{ClockChange, DiskSettings, Link, Rot, World, network::Surroundings, row};
+use super::{ClockChange, DiskSettings, Link, Rot, State, World, network::Surroundings, row};
 use crate::trace::{Change, DiskState, Entry, LinkState};
 
 /// How a process ends.
@@ -28,20 +28,22 @@ impl fmt::Display for Death {
 
 /// Processes.
 impl World {
-    /// Ends a node's process, if it lives.
+    /// Ends a node's process, if it lives. One may be ended at one of its own events, by whoever observes them: what it does after
+    /// that has no effect.
     pub fn end(&self, node: NodeId, death: Death) {
-        let life = {
+        let (life, now_us) = {
             let mut guard = self.state();
             let state = &mut *guard;
             let Some(life) = state.lives[row(node)].take() else { return };
             life.end();
-            let change = Change::Down { node, how: death.to_string() };
-            state.trace.add(state.agenda.now_us(), Entry::Change(&change));
+            let now_us = state.agenda.now_us();
+            state.trace.add(now_us, Entry::Change(&Change::Down { node, how: death.to_string() }));
             state.network.disconnect(row(node), &mut Surroundings { agenda: &mut state.agenda, trace: &mut state.trace });
-            life
+            state.disperse(row(node));
+            (life, now_us)
         };
         if death == Death::PowerLoss {
-            self.disks[row(node)].crash();
+            self.disks[row(node)].crash(now_us);
         }
         // Tasks that wait in madsim's list of the paused would be dropped under madsim's lock.
         Handle::current().resume(life.tasks.id());
@@ -63,6 +65,26 @@ impl World {
             Handle::current().resume(life.tasks.id());
         }
     }
+
+    /// Makes a node do everything so many times slower, its processes to come too; 1 is healthy. What comes to a slow node waits in line
+    /// (see `line`): messages, timers, requests and disk calls are served late.
+    pub fn set_slowness(&self, node: NodeId, slowness: u64) {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let now_us = state.agenda.now_us();
+        state.trace.add(now_us, Entry::Change(&Change::Slow { node, factor: slowness }));
+        state.lines[row(node)].set_slowness(slowness);
+        state.lines[row(node)].set_turn(row(node), &mut state.agenda);
+    }
+}
+
+impl State {
+    /// What waited at a dead process's door finds nobody.
+    fn disperse(&mut self, node: usize) {
+        for due in self.lines[node].disperse() {
+            self.perform(due);
+        }
+    }
 }
 
 /// Links.
@@ -80,8 +102,7 @@ impl World {
         let mut link = before.clone();
         change(&mut link);
         if link != before {
-            let link_state = LinkState::from(link.flow);
-            let noted = Change::Link { from, to, state: link_state, text: link.to_string() };
+            let noted = Change::Link { from, to, state: LinkState::from(link.flow), text: link.to_string() };
             state.trace.add(state.agenda.now_us(), Entry::Change(&noted));
             let mut around = Surroundings { agenda: &mut state.agenda, trace: &mut state.trace };
             state.network.change_link(row(from), row(to), link, &mut around);
@@ -113,6 +134,9 @@ impl World {
         let now_us = state.agenda.now_us();
         state.trace.add(now_us, Entry::Change(&Change::Clock { node, text: change.to_string() }));
         state.clocks[row(node)].change(now_us, change);
+        if let ClockChange::Drift { .. } = change {
+            state.agenda.rouse(row(node));
+        }
     }
 
     /// Changes what a node's disk does wrong.
@@ -125,7 +149,7 @@ impl World {
     /// Spoils a durable sector on a node's disk, in some file whose name begins so. Says where, or `None` when there is nothing to
     /// spoil.
     pub fn rot(&self, node: NodeId, rot: Rot, prefix: &str) -> Option<(String, usize)> {
-        let (name, offset) = self.disks[row(node)].rot(rot, prefix)?;
+        let (name, offset) = self.disks[row(node)].rot(rot, prefix, self.now_us())?;
         self.note(Entry::Fault(&format_args!("disk of {node}: {rot} in {name} at {offset}")));
         Some((name, offset))
     }

@@ -2,7 +2,10 @@
 
 use std::{fmt, ops::RangeInclusive};
 
-use crate::trace::LinkState;
+use crate::{streams::Chance, trace::LinkState};
+
+/// The bytes of a frame that say how long it is: the first ones.
+const LENGTH_BYTES: usize = 4;
 
 /// What a link does to frames. Every field is a fault; the default is a healthy link.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,8 +16,12 @@ pub struct Link {
     pub loss: f64,
     /// The probability that a frame arrives twice.
     pub duplication: f64,
-    /// The probability that a bit of a frame flips: its checksum is wrong and the receiver drops it.
+    /// The probability that a bit of a frame flips on its way, anywhere behind its length. The receiver's decoder, which is that of
+    /// production, refuses the frame and the connection is closed.
     pub damage: f64,
+    /// The probability that a bit of a frame's length flips. The decoder takes what follows for a part of the frame, for as long as
+    /// the length says, and nothing gets through meanwhile.
+    pub length_damage: f64,
     /// Whether frames may overtake each other.
     pub order: Order,
     /// Whether frames pass at all.
@@ -61,6 +68,7 @@ impl Default for Link {
             loss: 0.0,
             duplication: 0.0,
             damage: 0.0,
+            length_damage: 0.0,
             order: Order::Fifo,
             flow: Flow::Open,
             timeout_us: 500_000,
@@ -68,11 +76,57 @@ impl Default for Link {
     }
 }
 
+/// Which bit of a frame flips: any number stands for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flip {
+    /// One of its length.
+    Length(u64),
+    /// One of what is behind that: version, checksum, payload.
+    Rest(u64),
+}
+
+impl Flip {
+    /// The byte, and the bit in it, of an encoded frame of so many bytes.
+    pub fn place(self, bytes: usize) -> (usize, u32) {
+        let (number, first, bytes) = match self {
+            Self::Length(number) => (number, 0, LENGTH_BYTES),
+            Self::Rest(number) => (number, LENGTH_BYTES, bytes - LENGTH_BYTES),
+        };
+        (first + (number / 8) as usize % bytes, (number % 8) as u32)
+    }
+}
+
+/// What chance decides about a frame when it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fate {
+    pub lost: bool,
+    pub flip: Option<Flip>,
+    /// How long it is on its way, in microseconds.
+    pub takes_us: u64,
+    /// The same of a second copy, if there is one.
+    pub copy_takes_us: Option<u64>,
+}
+
+impl Link {
+    /// Draws a frame's fate, all of it and in this order, whatever the link does now.
+    pub(super) fn fate(&self, mut chance: Chance) -> Fate {
+        let lost = chance.happens(self.loss);
+        let takes_us = chance.between(&self.latency_us);
+        let (damaged, length_damaged) = (chance.happens(self.damage), chance.happens(self.length_damage));
+        let bit = chance.number();
+        let flip = if length_damaged { Some(Flip::Length(bit)) } else { damaged.then_some(Flip::Rest(bit)) };
+        let doubled = chance.happens(self.duplication);
+        let copy_takes_us = chance.between(&self.latency_us);
+        Fate { lost, flip, takes_us, copy_takes_us: doubled.then_some(copy_takes_us) }
+    }
+}
+
 impl fmt::Display for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { latency_us, loss, duplication, damage, order, flow, timeout_us: _ } = self;
+        let Self { latency_us, loss, duplication, damage, length_damage, order, flow, timeout_us: _ } = self;
         write!(f, "{}..{} us", latency_us.start(), latency_us.end())?;
-        for (name, probability) in [("loss", loss), ("duplication", duplication), ("damage", damage)] {
+        let faults = [("loss", loss), ("duplication", duplication), ("damage", damage), ("length damage", length_damage)];
+        for (name, probability) in faults {
             if *probability > 0.0 {
                 write!(f, ", {name} {probability}")?;
             }
@@ -99,15 +153,17 @@ pub struct NetworkStats {
     pub cut: u64,
     /// Frames that were doubled.
     pub duplicated: u64,
-    /// Frames whose checksum was wrong.
+    /// Frames in which a bit flipped.
     pub damaged: u64,
+    /// Frames that a receiver's decoder took for a part of a damaged one.
+    pub swallowed: u64,
     /// Frames that were held back.
     pub held: u64,
     /// Frames that arrived after one that was sent later on the same link.
     pub overtaken: u64,
     /// Frames refused because the receiver's process was dead, or their link known to be broken.
     pub refused: u64,
-    /// Frames that arrived after the process they were for had died.
+    /// Frames that arrived after the process they were for had died, or their connection broken.
     pub too_late: u64,
     /// Times that a process was told, or would have been but for a cut, that a link broke.
     pub breaks: u64,

@@ -1,24 +1,32 @@
 //! The simulated world: a network, disks and clocks that lie, under madsim's executor and simulated time.
 //!
 //! ```text
-//!   SimEnv (one process)  --send, sleep-->  agenda: one heap of what is due  --pump-->  inboxes, wakers
-//!        |        \                            ^
-//!       disk     clock                      network: one directed link per pair of nodes
+//!   SimEnv (one process)  --send, sleep-->  agenda: one heap of what is due  --pump-->  line of a slow node  -->  inboxes, wakers
+//!        |        \                            ^                             ^
+//!       disk     clock                      network: a link per pair       motor: when all tasks rest
 //! ```
 //!
-//! What outlives a process (links, disks, clocks) belongs to the node; what dies with it (inbox, tasks, timers) to its [`SimEnv`].
-//! Faults are settings ([`Link`], [`DiskSettings`]) and events ([`Death`], [`ClockChange`]), done at any time by whoever plays the
+//! What outlives a process (links, disks, clocks, pace) belongs to the node; what dies with it (inbox, tasks, timers) to its
+//! [`SimEnv`]. A node is there from the start, and so are its links and its disk, whether a process of it ever runs or a config names
+//! it. Faults are settings ([`Link`], [`DiskSettings`]) and events ([`Death`], [`ClockChange`]), done at any time by whoever plays the
 //! nemesis (`faults`); each is a line of the trace.
-//! Architecture invariants: no task for a message, no wall clock, no randomness but the named streams, no hash map.
+//!
+//! Architecture invariants: time moves only while all tasks rest, from one thing that is due to the next; chance is asked by event
+//! (see [`streams`](crate::streams)); no task for a message, no wall clock, no hash map.
 
 mod agenda;
 mod clock;
 mod contents;
 mod disk;
+mod disk_settings;
 mod env;
 mod faults;
+mod inbox;
+mod lane;
 mod life;
+mod line;
 mod link;
+mod motor;
 mod network;
 mod process;
 
@@ -29,11 +37,11 @@ use std::{
 
 use causeway::id::NodeId;
 use madsim::runtime::Handle;
-use rand_chacha::ChaCha8Rng;
 
 pub use clock::{Clock, ClockChange, WALL_START_MS};
 pub use contents::SECTOR_BYTES;
-pub use disk::{DiskSettings, DiskStats, ProcessDisk, ProcessFile, Rot, Syncs};
+pub use disk::{ProcessDisk, ProcessFile};
+pub use disk_settings::{DiskSettings, DiskStats, Rot, Syncs};
 pub use env::SimEnv;
 pub use faults::Death;
 pub use link::{Flow, Link, NetworkStats, Order};
@@ -41,12 +49,13 @@ pub use link::{Flow, Link, NetworkStats, Order};
 use agenda::Agenda;
 use disk::Disk;
 use env::{Sleep, Until};
-use life::Life;
+use life::{Births, Life};
+use line::Line;
 use network::Network;
 
 use crate::{
     observe::SharedObserver,
-    streams::{Purpose, Streams},
+    streams::Streams,
     trace::{Change, Entry, Trace},
 };
 
@@ -55,33 +64,35 @@ struct State {
     network: Network,
     trace: Trace,
     clocks: Vec<Clock>,
-    randoms: Vec<ChaCha8Rng>,
+    lines: Vec<Line>,
     lives: Vec<Option<Arc<Life>>>,
-    incarnations: u64,
+    births: Births,
 }
 
 /// Everything around the nodes of one run.
 pub struct World {
     state: Mutex<State>,
+    streams: Streams,
     disks: Vec<Arc<Disk>>,
     observer: Mutex<Option<SharedObserver>>,
 }
 
 impl World {
-    /// A healthy world for so many nodes, none of which runs. Call it inside a madsim runtime: its pump is a task there.
+    /// A healthy world for so many nodes, none of which runs. There may be more than a cluster is founded with: what a node is to
+    /// others is for them to say. Call it inside a madsim runtime: its pump is a task there.
     pub fn start(nodes: usize, streams: Streams, trace: Trace) -> Arc<Self> {
-        let numbers = 0..nodes as u32;
         let world = Arc::new(Self {
             state: Mutex::new(State {
                 agenda: Agenda::new(),
-                network: Network::new(nodes, streams.stream(Purpose::Network)),
+                network: Network::new(nodes, streams),
                 trace,
                 clocks: vec![Clock::default(); nodes],
-                randoms: numbers.clone().map(|node| streams.numbered(Purpose::Node, node)).collect(),
+                lines: (0..nodes).map(|_| Line::default()).collect(),
                 lives: vec![None; nodes],
-                incarnations: 0,
+                births: Births::new(nodes),
             }),
-            disks: numbers.map(|node| Arc::new(Disk::new(streams.numbered(Purpose::Disk, node)))).collect(),
+            streams,
+            disks: (0..nodes as u32).map(|node| Arc::new(Disk::new(node, streams))).collect(),
             observer: Mutex::new(None),
         });
         let pump = world.clone();
@@ -99,15 +110,26 @@ impl World {
         self.disks.len()
     }
 
-    /// True time since the start.
+    /// True time since the start. It stands still while tasks run.
     pub fn now_us(&self) -> u64 {
         self.state().agenda.now_us()
     }
 
     /// Waits for a true time span.
     pub fn sleep_us(self: &Arc<Self>, span_us: u64) -> impl Future<Output = ()> + Send + use<> {
-        let until = Until::True(self.now_us() + span_us);
-        Sleep { world: self.clone(), until, ticket: None }
+        let until = Until::True(self.now_us().saturating_add(span_us));
+        Sleep { world: self.clone(), until, node: None, ticket: None }
+    }
+
+    /// Waits for a true time span on a node: longer, if that is slow.
+    fn sleep_on(self: &Arc<Self>, node: NodeId, span_us: u64) -> Sleep {
+        let until = Until::True(self.now_us().saturating_add(span_us));
+        Sleep { world: self.clone(), until, node: Some(node), ticket: None }
+    }
+
+    /// Waits until a node comes to what is asked of it: no time, unless it is slow.
+    pub fn turn(self: &Arc<Self>, node: NodeId) -> impl Future<Output = ()> + Send + use<> {
+        Sleep { world: self.clone(), until: Until::Turn, node: Some(node), ticket: None }
     }
 
     /// A new process of a node, after the end of the one before.
@@ -119,12 +141,11 @@ impl World {
         self.note(Entry::Change(&Change::Up { node }));
         let mut state = self.state();
         assert!(state.lives[row(node)].is_none(), "{node} is up already");
-        state.incarnations += 1;
-        let life = Arc::new(Life::new(state.incarnations, tasks));
+        let now_us = state.agenda.now_us();
+        let life = Arc::new(Life::new(node, state.births.next(row(node), now_us), tasks));
         state.lives[row(node)] = Some(life.clone());
-        let incarnation = state.incarnations;
-        state.network.connect(row(node), incarnation);
-        let started_us = state.clocks[row(node)].local_us(state.agenda.now_us());
+        state.network.connect(row(node), life.incarnation());
+        let started_us = state.clocks[row(node)].local_us(now_us);
         SimEnv { world: self.clone(), node, life, started_us }
     }
 

@@ -1,27 +1,27 @@
 //! The network between nodes: one directed link for each ordered pair, each with its own faults.
 //!
-//! A frame is judged twice. When it is sent: is it lost, doubled, damaged, delayed? When it arrives: is the link cut or held by
-//! now, is the process that it was for still the same one? So a cut loses what is on its way, and a restart what was meant for the
-//! process before.
-
-use std::{
-    collections::VecDeque,
-    task::{Context, Poll, Waker},
-};
+//! A frame is judged twice. When it is sent: is it lost, doubled, damaged, how long is it on its way? All that is its fate, drawn by
+//! sender, receiver and time, and by nothing that other links do. When it arrives: is the link cut or held by now, is the
+//! process that it was for still the same one, do its bytes make sense? So a cut loses what is on its way, and a restart what was
+//! meant for the process before.
 
 use bytes::Bytes;
 use causeway::{
     id::NodeId,
     runtime::{Incoming, Sent},
 };
-use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
 
 use super::{
     agenda::{Agenda, Due},
-    link::{Flow, Link, NetworkStats, Order},
+    inbox::Inbox,
+    lane::{Cut, Lane},
+    link::{Fate, Flip, Flow, Link, NetworkStats, Order},
+    row,
 };
-use crate::trace::{Entry, Trace};
+use crate::{
+    streams::{Purpose, Streams},
+    trace::{Entry, Trace},
+};
 
 /// How many frames all nodes together may send within a simulated second. No load of a simulation comes near it.
 const STORM_FRAMES: u64 = 300_000;
@@ -38,52 +38,26 @@ pub(super) struct Parcel {
     number: u64,
     /// When it was sent.
     sent_us: u64,
+    takes_us: u64,
     cargo: Cargo,
 }
 
-#[derive(Clone)]
 enum Cargo {
-    Frame(Bytes),
+    Frame(Bytes, Option<Flip>),
     /// The sender's process died.
     Break,
 }
 
-#[derive(Default)]
-struct Lane {
-    link: Link,
-    /// When the last frame arrives, or did: the next one of a FIFO link does not arrive before it.
-    last_arrival_us: u64,
-    /// The highest number that arrived.
-    last_number: u64,
-    held: VecDeque<Parcel>,
-    /// Counts the connections that carried this link: what was on its way over an older one is lost.
-    connection: u64,
-    /// What the sender knows of a cut.
-    cut: Cut,
-}
+impl Parcel {
+    /// Whom it is for.
+    pub fn to(&self) -> usize {
+        self.to
+    }
 
-/// What the sender knows of a cut link.
-#[derive(Default, Clone, Copy, PartialEq, Eq)]
-enum Cut {
-    /// Nothing: no frame was lost to it, or it is none.
-    #[default]
-    Unnoticed,
-    /// A frame is unanswered, and will be given up then.
-    Waiting {
-        /// True time.
-        until_us: u64,
-    },
-    /// The link broke.
-    Known,
-}
-
-/// What came in and was not yet taken by the process, if there is one.
-#[derive(Default)]
-struct Inbox {
-    /// The living process; `None` when there is none.
-    incarnation: Option<u64>,
-    queue: VecDeque<Incoming>,
-    waiting: Option<Waker>,
+    /// Its place among all that was sent.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
 }
 
 /// What sending and arriving need beside the network itself.
@@ -92,12 +66,18 @@ pub(super) struct Surroundings<'a> {
     pub trace: &'a mut Trace,
 }
 
+impl Surroundings<'_> {
+    fn note_loss(&mut self, (from, to): (usize, usize), sent_us: u64, why: &'static str) {
+        self.trace.add(self.agenda.now_us(), Entry::Lost { from: name(from), to: name(to), sent_us, why });
+    }
+}
+
 /// All links and inboxes.
 pub(super) struct Network {
     inboxes: Vec<Inbox>,
     /// Row: from; column: to.
     lanes: Vec<Lane>,
-    random: ChaCha8Rng,
+    streams: Streams,
     next_number: u64,
     stats: NetworkStats,
     second: Second,
@@ -122,11 +102,11 @@ impl Second {
 }
 
 impl Network {
-    pub fn new(nodes: usize, random: ChaCha8Rng) -> Self {
+    pub fn new(nodes: usize, streams: Streams) -> Self {
         let mut network = Self {
             inboxes: vec![],
             lanes: vec![],
-            random,
+            streams,
             next_number: 0,
             stats: NetworkStats::default(),
             second: Second::default(),
@@ -142,6 +122,11 @@ impl Network {
 
     pub fn link(&self, from: usize, to: usize) -> &Link {
         &self.lanes[from * self.inboxes.len() + to].link
+    }
+
+    /// What came in for a node.
+    pub fn inbox(&mut self, node: usize) -> &mut Inbox {
+        &mut self.inboxes[node]
     }
 
     /// Changes a link. What was held starts on its way when the link is open again, and is lost when it is cut.
@@ -161,16 +146,17 @@ impl Network {
 
     /// A process takes the place of a node; it hears nothing that was sent to the one before.
     pub fn connect(&mut self, node: usize, incarnation: u64) {
-        self.inboxes[node] = Inbox { incarnation: Some(incarnation), ..Inbox::default() };
+        self.inboxes[node] = Inbox::of(incarnation);
     }
 
     /// A node's process is gone: its peers learn of it as far as their links let them.
     pub fn disconnect(&mut self, node: usize, around: &mut Surroundings<'_>) {
         self.inboxes[node] = Inbox::default();
         for peer in 0..self.inboxes.len() {
-            if self.inboxes[peer].incarnation.is_some() {
+            if self.inboxes[peer].incarnation().is_some() {
                 self.stats.breaks += 1;
-                let parcel = self.parcel(node, peer, around.agenda.now_us(), Cargo::Break);
+                let fate = self.fate(node, peer, around.agenda.now_us());
+                let parcel = self.parcel((node, peer), Cargo::Break, (around.agenda.now_us(), fate.takes_us));
                 self.dispatch(parcel, around);
             }
         }
@@ -178,8 +164,9 @@ impl Network {
 
     /// The connection of a link is reset: what is on its way is lost, and both ends are told.
     pub fn reset(&mut self, from: usize, to: usize) {
-        self.lane(from, to).connection += 1;
-        self.lane(from, to).held.clear();
+        let lane = self.lane(from, to);
+        lane.reconnect();
+        lane.held.clear();
         self.tell_break(from, to);
         self.tell_break(to, from);
     }
@@ -189,7 +176,7 @@ impl Network {
         let lane = self.lane(from, to);
         if lane.cut == (Cut::Waiting { until_us: at_us }) {
             lane.cut = Cut::Known;
-            lane.connection += 1;
+            lane.reconnect();
             self.tell_break(from, to);
         }
     }
@@ -198,111 +185,101 @@ impl Network {
     ///
     /// # Panics
     /// In a storm: nodes that answer each other without end would keep a run from ever ending.
-    pub fn send(&mut self, from: usize, to: usize, frame: Bytes, around: &mut Surroundings<'_>) -> Sent {
+    pub fn send(&mut self, from: NodeId, to: NodeId, frame: Bytes, around: &mut Surroundings<'_>) -> Sent {
+        let (from, to) = (row(from), row(to));
+        let now_us = around.agenda.now_us();
         self.stats.sent += 1;
-        let storm = self.second.count(around.agenda.now_us()) > STORM_FRAMES;
+        let storm = self.second.count(now_us) > STORM_FRAMES;
         assert!(!storm, "a storm of frames: the last of {STORM_FRAMES} within a second is n{from} > n{to}");
-        let link = self.link(from, to).clone();
-        let fate = if link.flow == Flow::Cut {
-            if self.lane(from, to).cut == Cut::Known {
+        let fate = self.fate(from, to, now_us);
+        let lane = self.lane(from, to);
+        if lane.link.flow == Flow::Cut {
+            if lane.cut == Cut::Known {
                 self.stats.refused += 1;
                 return Sent::Not;
             }
             self.await_timeout(from, to, around);
             self.stats.cut += 1;
-            Some("cut")
-        } else if self.happens(link.loss) {
+            around.note_loss((from, to), around.agenda.now_us(), "cut");
+        } else if fate.lost {
             self.stats.lost += 1;
-            Some("by chance")
-        } else if self.inboxes[to].incarnation.is_none() {
+            around.note_loss((from, to), around.agenda.now_us(), "by chance");
+        } else if self.inboxes[to].incarnation().is_none() {
             self.stats.refused += 1;
             return Sent::Not;
-        } else if self.happens(link.damage) {
-            self.stats.damaged += 1;
-            Some("damaged")
         } else {
-            None
-        };
-        if let Some(why) = fate {
-            let (from, to) = (NodeId(from as u32), NodeId(to as u32));
-            let sent_us = around.agenda.now_us();
-            around.trace.add(sent_us, Entry::Lost { from, to, sent_us, why });
-            return Sent::Handed;
+            self.stats.damaged += u64::from(fate.flip.is_some());
+            if let Some(takes_us) = fate.copy_takes_us {
+                self.stats.duplicated += 1;
+                let copy = self.parcel((from, to), Cargo::Frame(frame.clone(), None), (now_us, takes_us));
+                self.dispatch(copy, around);
+            }
+            let parcel = self.parcel((from, to), Cargo::Frame(frame, fate.flip), (now_us, fate.takes_us));
+            self.dispatch(parcel, around);
         }
-        if self.happens(link.duplication) {
-            self.stats.duplicated += 1;
-            let copy = self.parcel(from, to, around.agenda.now_us(), Cargo::Frame(frame.clone()));
-            self.dispatch(copy, around);
-        }
-        let parcel = self.parcel(from, to, around.agenda.now_us(), Cargo::Frame(frame));
-        self.dispatch(parcel, around);
         Sent::Handed
     }
 
-    /// A parcel has reached the end of its way.
-    pub fn arrive(&mut self, parcel: Parcel, around: &mut Surroundings<'_>) {
-        let names = (NodeId(parcel.from as u32), NodeId(parcel.to as u32));
-        let now_us = around.agenda.now_us();
-        let lane = self.lane(parcel.from, parcel.to);
+    /// A parcel has reached the end of its way. Returns whether that woke someone.
+    pub fn arrive(&mut self, parcel: Parcel, around: &mut Surroundings<'_>) -> bool {
+        let (from, to, sent_us) = (parcel.from, parcel.to, parcel.sent_us);
+        let receiver = self.inboxes[to].incarnation();
+        let lane = self.lane(from, to);
         let (flow, same_connection) = (lane.link.flow, lane.connection == parcel.connection);
         let lost = if flow == Flow::Cut {
             self.stats.cut += 1;
-            Some("cut on its way")
-        } else if self.inboxes[parcel.to].incarnation != Some(parcel.incarnation) {
+            "cut on its way"
+        } else if receiver != Some(parcel.incarnation) {
             self.stats.too_late += 1;
-            Some("its receiver died")
+            "its receiver died"
         } else if !same_connection {
             self.stats.too_late += 1;
-            Some("its connection broke")
+            "its connection broke"
+        } else if flow == Flow::Held {
+            lane.hold(parcel);
+            self.stats.held += 1;
+            return false;
         } else {
-            None
+            return self.deliver(parcel, around);
         };
-        if let Some(why) = lost {
-            return around.trace.add(now_us, Entry::Lost { from: names.0, to: names.1, sent_us: parcel.sent_us, why });
-        }
-        if flow == Flow::Held {
-            return self.hold(parcel);
-        }
-        let lane = self.lane(parcel.from, parcel.to);
-        let overtaken = parcel.number < lane.last_number;
-        lane.last_number = lane.last_number.max(parcel.number);
-        let incoming = match parcel.cargo {
-            Cargo::Frame(bytes) => {
+        around.note_loss((from, to), sent_us, lost);
+        false
+    }
+
+    /// A parcel reaches the process that it is for.
+    fn deliver(&mut self, parcel: Parcel, around: &mut Surroundings<'_>) -> bool {
+        let (from, to, sent_us) = (parcel.from, parcel.to, parcel.sent_us);
+        let Cargo::Frame(bytes, flip) = parcel.cargo else {
+            return self.inboxes[to].put(Incoming::LinkDown(name(from)));
+        };
+        let lane = self.lane(from, to);
+        match lane.read(bytes, flip) {
+            Ok(Some(bytes)) => {
+                let overtaken = parcel.number < lane.last_number;
+                lane.last_number = lane.last_number.max(parcel.number);
                 self.stats.delivered += 1;
                 self.stats.overtaken += u64::from(overtaken);
-                around.trace.add(now_us, Entry::Frame { from: names.0, to: names.1, sent_us: parcel.sent_us, bytes: &bytes });
-                Incoming::Frame { from: names.0, bytes }
+                let frame = Entry::Frame { from: name(from), to: name(to), sent_us, bytes: &bytes };
+                around.trace.add(around.agenda.now_us(), frame);
+                self.inboxes[to].put(Incoming::Frame { from: name(from), bytes })
             }
-            Cargo::Break => Incoming::LinkDown(names.0),
-        };
-        self.put(parcel.to, incoming);
-    }
-
-    /// The next thing in a node's inbox, for the process that it is for.
-    pub fn poll_receive(&mut self, node: usize, incarnation: u64, context: &mut Context<'_>) -> Poll<Incoming> {
-        let inbox = &mut self.inboxes[node];
-        if inbox.incarnation != Some(incarnation) {
-            return Poll::Pending;
-        }
-        if let Some(incoming) = inbox.queue.pop_front() {
-            return Poll::Ready(incoming);
-        }
-        inbox.waiting = Some(context.waker().clone());
-        Poll::Pending
-    }
-
-    fn put(&mut self, node: usize, incoming: Incoming) {
-        let inbox = &mut self.inboxes[node];
-        inbox.queue.push_back(incoming);
-        if let Some(waker) = inbox.waiting.take() {
-            waker.wake();
+            Ok(None) => {
+                self.stats.swallowed += u64::from(flip.is_none());
+                around.note_loss((from, to), sent_us, "taken for a part of a damaged frame");
+                false
+            }
+            Err(_) => {
+                around.note_loss((from, to), sent_us, "damaged: the connection is closed");
+                self.reset(from, to);
+                true
+            }
         }
     }
 
     fn tell_break(&mut self, node: usize, peer: usize) {
-        if self.inboxes[node].incarnation.is_some() {
+        if self.inboxes[node].incarnation().is_some() {
             self.stats.breaks += 1;
-            self.put(node, Incoming::LinkDown(NodeId(peer as u32)));
+            self.inboxes[node].put(Incoming::LinkDown(name(peer)));
         }
     }
 
@@ -315,12 +292,19 @@ impl Network {
         }
     }
 
+    fn fate(&mut self, from: usize, to: usize, now_us: u64) -> Fate {
+        let streams = self.streams;
+        let lane = self.lane(from, to);
+        let key = [from as u64, to as u64, now_us, lane.moment.next(now_us)];
+        lane.link.fate(streams.keyed(Purpose::Network, key))
+    }
+
     /// Something for the process that is at the other end now.
-    fn parcel(&mut self, from: usize, to: usize, sent_us: u64, cargo: Cargo) -> Parcel {
+    fn parcel(&mut self, (from, to): (usize, usize), cargo: Cargo, (sent_us, takes_us): (u64, u64)) -> Parcel {
         self.next_number += 1;
-        let incarnation = self.inboxes[to].incarnation.unwrap_or_default();
+        let incarnation = self.inboxes[to].incarnation().unwrap_or_default();
         let connection = self.lane(from, to).connection;
-        Parcel { from, to, incarnation, connection, number: self.next_number, sent_us, cargo }
+        Parcel { from, to, incarnation, connection, number: self.next_number, sent_us, takes_us, cargo }
     }
 
     /// Puts a parcel on its way, if the link lets it.
@@ -330,9 +314,12 @@ impl Network {
         match lane.link.flow {
             Flow::Open => {}
             Flow::Cut => return self.stats.cut += 1,
-            Flow::Held => return self.hold(parcel),
+            Flow::Held => {
+                self.stats.held += 1;
+                return lane.hold(parcel);
+            }
         }
-        let mut at_us = around.agenda.now_us() + self.random.random_range(lane.link.latency_us.clone());
+        let mut at_us = around.agenda.now_us() + parcel.takes_us;
         if lane.link.order == Order::Fifo {
             at_us = at_us.max(lane.last_arrival_us);
         }
@@ -340,19 +327,12 @@ impl Network {
         around.agenda.add(at_us, Due::Parcel(parcel));
     }
 
-    fn hold(&mut self, parcel: Parcel) {
-        self.stats.held += 1;
-        let lane = self.lane(parcel.from, parcel.to);
-        let place = lane.held.partition_point(|held| held.number <= parcel.number);
-        lane.held.insert(place, parcel);
-    }
-
     fn lane(&mut self, from: usize, to: usize) -> &mut Lane {
         let nodes = self.inboxes.len();
         &mut self.lanes[from * nodes + to]
     }
+}
 
-    fn happens(&mut self, probability: f64) -> bool {
-        probability > 0.0 && self.random.random_bool(probability)
-    }
+fn name(node: usize) -> NodeId {
+    NodeId(node as u32)
 }

@@ -2,16 +2,14 @@
 
 use std::task::{Context, Poll};
 
+use super::{State, World, agenda::Due, env::Until, lock, motor::Turn, network::Surroundings, row};
+use crate::trace::Entry;
 use bytes::Bytes;
 use causeway::{
     id::NodeId,
     node::Event,
     runtime::{Incoming, Sent},
 };
-use rand::RngExt;
-
-use super::{World, agenda::Due, env::Until, lock, network::Surroundings, row};
-use crate::trace::Entry;
 
 impl World {
     pub(super) fn read_clock(&self, node: NodeId) -> (u64, u64) {
@@ -21,19 +19,15 @@ impl World {
         (clock.local_us(now_us), clock.wall_ms(now_us))
     }
 
-    pub(super) fn random(&self, node: NodeId) -> u64 {
-        self.state().randoms[row(node)].random()
-    }
-
     pub(super) fn send(&self, from: NodeId, to: NodeId, frame: Bytes) -> Sent {
         let mut guard = self.state();
         let state = &mut *guard;
         let mut around = Surroundings { agenda: &mut state.agenda, trace: &mut state.trace };
-        state.network.send(row(from), row(to), frame, &mut around)
+        state.network.send(from, to, frame, &mut around)
     }
 
     pub(super) fn poll_receive(&self, node: NodeId, incarnation: u64, context: &mut Context<'_>) -> Poll<Incoming> {
-        self.state().network.poll_receive(row(node), incarnation, context)
+        self.state().network.inbox(row(node)).poll(incarnation, context)
     }
 
     pub(super) fn observe(&self, node: NodeId, event: &Event) {
@@ -49,20 +43,30 @@ impl World {
         }
     }
 
-    pub(super) fn poll_sleep(&self, until: &Until, ticket: &mut Option<u64>, context: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_sleep(
+        &self,
+        (until, node): (Until, Option<NodeId>),
+        ticket: &mut Option<u64>,
+        context: &mut Context<'_>,
+    ) -> Poll<()> {
         let mut state = self.state();
         let now_us = state.agenda.now_us();
-        let at_us = match *until {
-            Until::True(at_us) => at_us,
-            Until::Local(node, local_us) => state.clocks[row(node)].true_us(local_us),
+        let node = node.map(row);
+        let at_us = match until {
+            Until::True(at_us) => Some(at_us).filter(|at_us| *at_us > now_us),
+            Until::Local(local_us) => node.map(|node| state.clocks[node].true_us(local_us)).filter(|at_us| *at_us > now_us),
+            Until::Turn => node.filter(|node| ticket.is_some() || state.lines[*node].is_slow()).map(|_| now_us),
         };
-        if at_us <= now_us {
-            return Poll::Ready(());
+        let Some(at_us) = at_us else { return Poll::Ready(()) };
+        if let Some(old) = ticket {
+            if state.agenda.still_sleeps(*old, context.waker()) {
+                return Poll::Pending;
+            }
+            if matches!(until, Until::Turn) {
+                return Poll::Ready(());
+            }
         }
-        let sleeps = ticket.is_some_and(|ticket| state.agenda.still_sleeps(ticket, context.waker()));
-        if !sleeps {
-            *ticket = Some(state.agenda.sleep(at_us, context.waker().clone()));
-        }
+        *ticket = Some(state.agenda.sleep(at_us, context.waker().clone(), node));
         Poll::Pending
     }
 
@@ -70,23 +74,50 @@ impl World {
         self.state().agenda.cancel(ticket);
     }
 
-    /// The pump: does all that is due, and never ends.
+    /// The pump: does what is due until that wakes someone, and never ends. It is polled again when all rest.
     pub(super) fn poll_agenda(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut guard = self.state();
         let state = &mut *guard;
-        state.agenda.attend(context.waker());
-        let now_us = state.agenda.now_us();
-        while let Some(due) = state.agenda.next_due(now_us) {
-            match due {
-                Due::Sleeper(ticket) => state.agenda.wake(ticket),
-                Due::Timeout { from, to, at_us } => state.network.time_out(from, to, at_us),
-                Due::Parcel(parcel) => {
-                    let mut around = Surroundings { agenda: &mut state.agenda, trace: &mut state.trace };
-                    state.network.arrive(parcel, &mut around);
-                }
+        if state.agenda.attend(context.waker()) == Turn::First {
+            return Poll::Pending;
+        }
+        while let Some(due) = state.agenda.take_next() {
+            if state.meet(due) {
+                break;
             }
         }
-        state.agenda.rest();
         Poll::Pending
+    }
+}
+
+impl State {
+    /// Does what is due, unless that has to wait at a slow node. Returns whether it woke someone.
+    fn meet(&mut self, due: Due) -> bool {
+        let busy = self.agenda.node_of(&due).filter(|node| self.lines[*node].is_slow());
+        if let Some(node) = busy {
+            self.lines[node].queue(due);
+            self.lines[node].set_turn(node, &mut self.agenda);
+            return false;
+        }
+        self.perform(due)
+    }
+
+    pub(super) fn perform(&mut self, due: Due) -> bool {
+        match due {
+            Due::Sleeper(ticket) => self.agenda.wake(ticket),
+            Due::Timeout { from, to, at_us } => {
+                self.network.time_out(from, to, at_us);
+                true
+            }
+            Due::Parcel(parcel) => {
+                let mut around = Surroundings { agenda: &mut self.agenda, trace: &mut self.trace };
+                self.network.arrive(parcel, &mut around)
+            }
+            Due::Turn { node, at_us } => {
+                let first = self.lines[node].take_turn(at_us, &self.agenda);
+                self.lines[node].set_turn(node, &mut self.agenda);
+                first.is_some_and(|first| self.perform(first))
+            }
+        }
     }
 }
