@@ -10,9 +10,6 @@ use crate::{
     store::SnapshotHead,
 };
 
-/// Estimated bytes of one part.
-const PART_BYTES: u64 = 256 << 10;
-
 /// How far the snapshot has come.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
@@ -82,7 +79,7 @@ impl Node {
             self.effects.push(Effect::Journal(JournalCommand::SnapshotEnd));
             return;
         }
-        let until = self.table.until(snapshot.next, PART_BYTES);
+        let until = self.table.until(snapshot.next, self.plan.settings.part_bytes);
         let entries = self.table.entries(snapshot.next.0..until);
         snapshot.next = Slot(until);
         self.effects.push(Effect::Journal(JournalCommand::SnapshotPart(entries)));

@@ -20,8 +20,6 @@ use crate::{
     store::Horizon,
 };
 
-/// Estimated bytes of one part.
-const PART_BYTES: u64 = 1 << 20;
 /// A part that does not come for this long is asked for again; after the second time the transfer is given up.
 const PART_PATIENCE_US: u64 = 1_000_000;
 
@@ -97,7 +95,7 @@ impl Node {
         if slot.0 >= end || !self.links.contains_key(&from) || !self.standing.serves() {
             return;
         }
-        let until = self.table.until(slot, PART_BYTES).min(end);
+        let until = self.table.until(slot, self.plan.settings.part_bytes).min(end);
         let (vector, horizon) = (self.applied.clone(), self.table.horizon());
         let operations = if until == end { self.operations.all() } else { Vec::new() };
         let entries = self.table.entries(slot.0..until);
@@ -119,6 +117,7 @@ impl Node {
         transfer.asked_again = false;
         let last = part.until >= transfer.until;
         transfer.installed = last;
+        let base = transfer.base.as_ref().map(|(vector, _)| vector.clone()).unwrap_or_default();
         self.clock.observe(part.vector.iter().map(|(_, hlc)| hlc).max().unwrap_or_default());
         for (key, versions) in self.table.install(part.from.0..part.until, &part.vector, &part.entries) {
             for version in &versions {
@@ -126,7 +125,8 @@ impl Node {
             }
             self.observe(|| Event::Installed { key, versions });
         }
-        for remembered in part.operations {
+        // A record above the vector may be of a slot that was taken over before it: then it comes with the pull that follows.
+        for remembered in part.operations.into_iter().filter(|remembered| base.contains(remembered.dot)) {
             self.operations.remember(remembered);
         }
         if last {

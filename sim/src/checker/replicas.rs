@@ -178,7 +178,9 @@ impl Replicas {
         self.get(node).is_some_and(|replica| replica.recovered.contains(dot))
     }
 
-    /// Whether some other replica, which did not lose anything itself, holds everything that a node holds.
+    /// Whether nothing goes with a node's disk: of each record that it holds, another replica that did not lose anything itself
+    /// holds it too, or none of them needs it any more. That one of them has something newer is not enough: who has seen the record
+    /// may be sent to another.
     pub fn is_held_elsewhere(&self, node: NodeId) -> bool {
         let Some(actor) = self.get(node).map(|replica| replica.actor) else { return false };
         let others: Vec<NodeId> = self
@@ -187,7 +189,10 @@ impl Replicas {
             .map(|(other, _)| other)
             .collect();
         let held = self.records.iter().filter(|(_, known)| known.applied_at.contains(&node)).map(|(dot, _)| *dot);
-        held.into_iter().all(|dot| others.iter().any(|other| self.has(*other, dot) || self.is_superseded(*other, dot)))
+        held.into_iter().all(|dot| {
+            let is_needless = !others.is_empty() && others.iter().all(|other| self.is_superseded(*other, dot));
+            is_needless || others.iter().any(|other| self.has(*other, dot))
+        })
     }
 
     /// Whether a replica needs a record no more: something larger won there, or a larger tombstone was collected.
