@@ -26,6 +26,7 @@ pub mod history;
 pub mod mutants;
 pub mod nemesis;
 pub mod observe;
+pub mod parallel;
 pub mod plan;
 pub mod referee;
 pub mod request;

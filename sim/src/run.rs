@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use causeway::{clock::TokenKeys, id::NodeId, mutant::Mutant, store::Key};
 
 use crate::{
-    checker::{Answer, Judge, Property, Reading, Violation, answers::outcome_of, convergence},
+    checker::{Answer, Judge, Property, Reading, Violation, answers::outcome_of},
     cluster::Cluster,
     history::{Kind, OpId, Operation, Outcome},
     nemesis::Nemesis,
@@ -108,8 +108,13 @@ pub fn run_seed(seed: u64, mutant: Option<Mutant>, keep: Keep) -> Report {
 
 /// Runs a plan on a thread of its own. A panic of the program is a verdict, not a panic here.
 pub fn run_plan(plan: Plan, keep: Keep) -> Report {
+    run_plan_without(plan, keep, None)
+}
+
+/// Runs a plan as [`run_plan`] does, without listening to one of the [`CHECKERS`](crate::checker::CHECKERS).
+pub fn run_plan_without(plan: Plan, keep: Keep, without: Option<&'static str>) -> Report {
     let (seed, mutant) = (plan.seed, plan.mutant);
-    let run = move || run_seeded(seed, mutant, move |streams| simulate(plan, streams, keep));
+    let run = move || run_seeded(seed, mutant, move |streams| simulate(plan, streams, keep, without));
     std::panic::catch_unwind(run).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
         let verdict = Verdict::Crash(text.unwrap_or("a panic without a message").to_owned());
@@ -126,12 +131,15 @@ struct Run {
     workload: Arc<Workload>,
 }
 
-async fn simulate(plan: Plan, streams: Streams, keep: Keep) -> Report {
+async fn simulate(plan: Plan, streams: Streams, keep: Keep, without: Option<&'static str>) -> Report {
     let cluster = Cluster::found(plan.cluster(keep), streams).expect("a plan's cluster can be founded");
     let mut judge =
         Judge::new(cluster.config(), plan.sessions().into(), TokenKeys::default().of_cluster(cluster.config().cluster()));
     if keep == Keep::All {
         judge.archive();
+    }
+    if let Some(checker) = without {
+        judge.ignore(checker);
     }
     let referee = Referee::new(judge);
     cluster.world().observe_with(Arc::new(std::sync::Mutex::new(Ear(referee.clone()))));
@@ -166,7 +174,7 @@ impl Run {
         let give_up_us = self.cluster.world().now_us() + PATIENCE_US;
         loop {
             let (lacking, readings) = self.scan().await;
-            let disagreement = convergence::check_agreement(&readings).err();
+            let disagreement = self.referee.with(|judge| judge.agreed(&readings)).err();
             let lacking = match (lacking, &disagreement) {
                 (None, None) => {
                     let judged = self.referee.with(|judge| judge.quiescent(&readings));

@@ -119,7 +119,10 @@ impl Workload {
             idempotency: call.idempotency(),
             at_us: self.cluster.world().now_us(),
         };
-        self.referee.with(|judge| judge.invoke_as(op, invocation));
+        self.referee.with(|judge| {
+            judge.invoke_as(op, invocation);
+            judge.require(op, call.write_concern);
+        });
         if call.kind == Kind::Put {
             lock(&self.before).insert(op, session.touched.clone());
         }

@@ -139,7 +139,7 @@ impl Node {
         tried.insert(to);
         ask.hops -= 1;
         let attempt_us = 1_000 * self.plan.settings.attempt_ms();
-        let until_us = if is_write(&ask.request) { ask.expires_us } else { ask.expires_us.min(now_us + attempt_us) };
+        let until_us = if is_tried_once(&ask.request) { ask.expires_us } else { ask.expires_us.min(now_us + attempt_us) };
         let number = self.forwards.next;
         self.forwards.next += 1;
         let mut request = ask.request.clone();
@@ -173,7 +173,8 @@ impl Node {
     }
 
     pub(super) fn receive_forward(&mut self, from: NodeId, forward: Forward) {
-        if !self.forwards.taken.entry(from).or_default().take(forward.number) {
+        let is_new = self.forwards.taken.entry(from).or_default().take(forward.number);
+        if !is_new && !planted(Mutant::ForwardTakenTwice) {
             return;
         }
         let ask = Ask {
@@ -206,7 +207,7 @@ impl Node {
 
     /// The link to a node broke: reads are tried elsewhere, writes wait for an answer that may still come.
     pub(super) fn forwards_lost(&mut self, node: NodeId) {
-        let lost = |entry: &Forwarded| entry.to == node && !is_write(&entry.ask.request);
+        let lost = |entry: &Forwarded| entry.to == node && !is_tried_once(&entry.ask.request);
         self.retry_where(lost);
     }
 
@@ -225,7 +226,7 @@ impl Node {
         let numbers = self.forwards.entries.iter().filter(|(_, entry)| lost(entry)).map(|(number, _)| *number);
         for number in numbers.collect::<Vec<_>>() {
             let Some(entry) = self.forwards.entries.remove(&number) else { continue };
-            if is_write(&entry.ask.request) {
+            if is_tried_once(&entry.ask.request) {
                 self.counters.outcome_unknown += 1;
                 self.answer(entry.ask.origin, Err(Refusal::OutcomeUnknown));
             } else {
@@ -256,6 +257,11 @@ impl Node {
 
 fn is_write(request: &Request) -> bool {
     matches!(request, Request::Key(request) if matches!(request.command, Command::Write { .. }))
+}
+
+/// Whether it must not be tried again where it may have been applied.
+fn is_tried_once(request: &Request) -> bool {
+    is_write(request) && !planted(Mutant::WriteTriedTwice)
 }
 
 /// Whether another member may do what this one refused. All of these say that nothing was applied.

@@ -271,7 +271,8 @@ impl Node {
     /// Once every peer of the shard has said what it has of this actor, its promises go on.
     fn own_records_found(&mut self) {
         let Some(own_from) = &self.standing.own_from else { return };
-        if self.links.keys().all(|node| own_from.contains(node)) {
+        let early = planted(Mutant::WipedPromisesEarly) && !own_from.is_empty();
+        if early || self.links.keys().all(|node| own_from.contains(node)) {
             self.standing.own_from = None;
             self.standing.serves = true;
             self.progressed = true;

@@ -2,7 +2,11 @@
 //! is ever used twice and no record comes below an old promise, whatever the wall clock does meanwhile.
 
 use super::{Effect, JournalCommand, Node, WhyNoWrites};
-use crate::{clock::Hlc, store::Marks};
+use crate::{
+    clock::Hlc,
+    mutant::{Mutant, planted},
+    store::Marks,
+};
 
 /// The lease runs at most this part of the allowed drift ahead of the clock.
 const PART_OF_DRIFT: u64 = 4;
@@ -75,10 +79,11 @@ impl Node {
         if now > self.lease.durable {
             self.write_marks();
         }
-        let promise = now.min(self.lease.durable).max(self.applied.get(self.actor));
+        let bound = if planted(Mutant::LeaseAfterUse) { now } else { self.lease.durable };
+        let promise = now.min(bound).max(self.applied.get(self.actor));
         match self.journal.first_own_hlc() {
-            Some(pending) => promise.min(pending.previous()),
-            None => promise,
+            Some(pending) if !planted(Mutant::PromiseOverPending) => promise.min(pending.previous()),
+            _ => promise,
         }
     }
 }

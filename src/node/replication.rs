@@ -77,7 +77,8 @@ impl Node {
         if planted(Mutant::PromiseAheadOfData) && self.links[&node].promised < own_last {
             promise = self.clock.read(self.now.wall_ms);
         } else if self.tail.reaches(self.actor, start) {
-            writes.extend(self.tail.range(self.actor, start, own_last).take(PUSH_RECORDS).cloned());
+            let sent = if planted(Mutant::PushSkipsUnacknowledged) { self.links[&node].promised } else { Hlc::ZERO };
+            writes.extend(self.tail.range(self.actor, start.max(sent), own_last).take(PUSH_RECORDS).cloned());
             if writes.len() == PUSH_RECORDS {
                 promise = writes[PUSH_RECORDS - 1].dot.hlc;
             }
@@ -101,6 +102,9 @@ impl Node {
         }
         if push.promise <= self.applied.get(actor) && push.start <= self.applied.get(actor) {
             return self.acknowledge(from);
+        }
+        if planted(Mutant::AckBeforeDurable) && push.start <= self.received(actor) {
+            self.send(from, Message::PushAck { applied: push.promise });
         }
         let run = Received { actor, start: push.start, writes: push.writes, upto: push.promise, from, acknowledge: true };
         if !self.log_run(run) && !self.takes_over() {

@@ -6,6 +6,7 @@
 use super::{Effect, JournalCommand, Node};
 use crate::{
     id::{Lsn, Slot},
+    mutant::{Mutant, planted},
     placement::SLOTS,
     store::SnapshotHead,
 };
@@ -70,7 +71,8 @@ impl Node {
     pub(super) fn snapshot_may_go_on(&mut self) {
         let done = self.journal.done;
         let Some(snapshot) = &mut self.snapshot.under_way else { return };
-        if !snapshot.part_written || snapshot.ended || done < snapshot.from {
+        let applied = done >= snapshot.from || planted(Mutant::SnapshotBeforeApplied);
+        if !snapshot.part_written || snapshot.ended || !applied {
             return;
         }
         snapshot.part_written = false;
@@ -95,7 +97,7 @@ impl Node {
 
     pub(super) fn snapshot_given_up(&mut self) {
         self.snapshot.under_way = None;
-        if self.has_installed() {
+        if self.has_installed() && !planted(Mutant::TransferNotGivenUp) {
             self.transfer = None;
         }
         self.begin_next_snapshot();

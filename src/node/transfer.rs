@@ -16,6 +16,7 @@ use crate::{
     clock::VersionVector,
     id::{ActorId, NodeId, Slot},
     message::{Message, SnapshotPart},
+    mutant::{Mutant, planted},
     placement::SLOTS,
     store::Horizon,
 };
@@ -113,6 +114,9 @@ impl Node {
             (transfer.base, transfer.next) = (None, Slot(0));
             return self.ask_for_part();
         }
+        if planted(Mutant::TransferKeepsLastVector) {
+            transfer.base = Some((part.vector.clone(), part.horizon));
+        }
         transfer.next = Slot(part.until);
         transfer.asked_again = false;
         let last = part.until >= transfer.until;
@@ -164,7 +168,9 @@ impl Node {
     fn raise_to(&mut self, base: &VersionVector) {
         for (actor, hlc) in base.iter() {
             if !self.speaks_for(actor) && hlc > self.applied.get(actor) {
-                self.tail.cut(actor, hlc);
+                if !planted(Mutant::LogReachesTooFar) {
+                    self.tail.cut(actor, hlc);
+                }
                 self.applied.raise(actor, hlc);
                 self.digest.raise(actor, hlc);
                 self.observe(|| Event::Promised { actor, upto: hlc });

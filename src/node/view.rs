@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use crate::{
     id::{Incarnation, NodeId},
     message::Heartbeat,
+    mutant::{Mutant, planted},
 };
 
 /// A gap between two ticks of this node above which it counts as having been paused.
@@ -142,7 +143,8 @@ impl View {
             Some(last_us) => peer.learn_gap(now_us - last_us.min(now_us)),
             None => {}
         }
-        if std::mem::take(&mut peer.suspected) {
+        let never_again = last_us.is_some() && planted(Mutant::NeverTrustedAgain);
+        if !never_again && std::mem::take(&mut peer.suspected) {
             changes.push(Change::Trusted(node));
         }
         changes

@@ -151,7 +151,7 @@ impl Table {
             return Applied::Known;
         }
         self.unstable.push(Reverse((order.hlc, key.clone())));
-        if order < winner {
+        if order < winner && !(order.hlc == winner.hlc && planted(Mutant::TieByArrival)) {
             return Applied::New(winner);
         }
         self.bytes += version_bytes(key, &version);
@@ -201,7 +201,9 @@ impl Table {
             let before = self.take(&key);
             let incoming = theirs.get(&key).map(|versions| versions.as_slice()).unwrap_or_default();
             let mut versions = before.clone();
-            versions.retain(|mine| !vector.contains(mine.dot) || incoming.iter().any(|version| version.dot == mine.dot));
+            let is_here_alone = |mine: &Version| !vector.contains(mine.dot) && !planted(Mutant::TransferDropsOwn);
+            let is_theirs = |mine: &Version| incoming.iter().any(|version| version.dot == mine.dot);
+            versions.retain(|mine| is_here_alone(mine) || is_theirs(mine) || planted(Mutant::TransferWithoutAuthority));
             for version in incoming {
                 if !versions.iter().any(|mine| mine.dot == version.dot) {
                     self.unstable.push(Reverse((version.dot.hlc, key.clone())));

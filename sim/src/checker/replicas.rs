@@ -27,6 +27,8 @@ pub struct Known {
     pub is_tombstone: bool,
     /// Which replicas hold it, or held it until something larger won.
     applied_at: BTreeSet<NodeId>,
+    /// Which replicas ever held it.
+    held_at: BTreeSet<NodeId>,
     /// Which replicas said since their last start that they applied it.
     said_at: BTreeSet<NodeId>,
 }
@@ -53,6 +55,8 @@ pub struct Replica {
     pub found: BTreeMap<Key, Vec<Dot>>,
     /// Whether its next start may find less than it had: its disk was lost, or its fsync policy is lax.
     pub may_lose: bool,
+    /// Since when it takes no writes, in simulated microseconds; none while it takes some.
+    pub no_writes_since_us: Option<u64>,
     /// What it had promised when it lost something.
     owes: VersionVector,
 }
@@ -72,6 +76,8 @@ pub struct Replicas {
     by_key: BTreeMap<Key, BTreeSet<Dot>>,
     /// The largest tombstone of each key that was collected anywhere.
     collected: BTreeMap<Key, Order>,
+    /// The largest stable time that any node has named.
+    stable: Hlc,
 }
 
 impl Replicas {
@@ -87,6 +93,7 @@ impl Replicas {
             installed: BTreeMap::new(),
             found: BTreeMap::new(),
             may_lose: false,
+            no_writes_since_us: None,
             owes: VersionVector::default(),
         };
         Self {
@@ -94,6 +101,7 @@ impl Replicas {
             records: BTreeMap::new(),
             by_key: BTreeMap::new(),
             collected: BTreeMap::new(),
+            stable: Hlc::ZERO,
         }
     }
 
@@ -105,6 +113,21 @@ impl Replicas {
     /// One replica, for noting what became known of it.
     pub fn get_mut(&mut self, node: NodeId) -> Option<&mut Replica> {
         self.replicas.get_mut(&node)
+    }
+
+    /// All replicas.
+    pub fn iter(&self) -> impl Iterator<Item = (NodeId, &Replica)> {
+        self.replicas.iter().map(|(node, replica)| (*node, replica))
+    }
+
+    /// The largest stable time that any node has named.
+    pub fn stable(&self) -> Hlc {
+        self.stable
+    }
+
+    /// Notes a stable time that a node names.
+    pub fn note_stable(&mut self, hlc: Hlc) {
+        self.stable = self.stable.max(hlc);
     }
 
     /// The replicas that hold what this actor writes.
@@ -146,14 +169,24 @@ impl Replicas {
     pub fn apply(&mut self, node: NodeId, dot: Dot) {
         if let Some(known) = self.records.get_mut(&dot) {
             known.applied_at.insert(node);
+            known.held_at.insert(node);
             known.said_at.insert(node);
         }
+    }
+
+    /// Whether a replica holds a record, or ever held it.
+    pub fn ever_had(&self, node: NodeId, dot: Dot) -> bool {
+        self.has(node, dot) || self.record(dot).is_some_and(|known| known.held_at.contains(&node))
     }
 
     /// Notes contents that came with a snapshot.
     pub fn install(&mut self, node: NodeId, key: &Key, dots: &[Dot]) {
         let records = &mut self.records;
-        let brought = dots.iter().filter(|dot| records.get_mut(dot).is_some_and(|known| known.applied_at.insert(node)));
+        let brought = dots.iter().filter(|dot| {
+            let Some(known) = records.get_mut(dot) else { return false };
+            known.held_at.insert(node);
+            known.applied_at.insert(node)
+        });
         if let Some(replica) = self.replicas.get_mut(&node) {
             replica.installed.entry(key.clone()).or_default().extend(brought);
             if let Some(winner) = dots.first() {
@@ -290,6 +323,7 @@ impl Known {
             op,
             is_tombstone: is_tombstone == IsTombstone::Yes,
             applied_at: BTreeSet::new(),
+            held_at: BTreeSet::new(),
             said_at: BTreeSet::new(),
         }
     }

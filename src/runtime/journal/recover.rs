@@ -316,8 +316,10 @@ impl Log {
         let from = if durable.segment == number { durable.offset } else { SEGMENT_HEAD_BYTES };
         let doubtful = self.last_bytes.get(from as usize..scan.end() as usize).unwrap_or_default();
         if !doubtful.is_empty() {
-            file.truncate(scan.end() + 1).await?;
-            file.truncate(scan.end()).await?;
+            if !planted(Mutant::SegmentSizeForgotten) {
+                file.truncate(scan.end() + 1).await?;
+                file.truncate(scan.end()).await?;
+            }
             match file.write_at(from, doubtful).await {
                 Err(error) if !is_full(&error) => return Err(error),
                 _ => {}
