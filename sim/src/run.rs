@@ -3,14 +3,20 @@
 //! Warm-up; faults under load; heal; then liveness: within 30 simulated seconds every request is answered and all replicas agree;
 //! then the final scan, which no acknowledged write may be missing from. A violation ends the run at the event that shows it.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use causeway::{clock::TokenKeys, id::NodeId, mutant::Mutant, store::Key};
 
 use crate::{
     checker::{Answer, Judge, Property, Reading, Violation, answers::outcome_of},
     cluster::Cluster,
+    coverage::Coverage,
     history::{Kind, OpId, Operation, Outcome},
+    marks::{self, Mark, Sight, seen},
     nemesis::Nemesis,
     plan::Plan,
     referee::{Ear, Referee},
@@ -53,6 +59,10 @@ pub struct Report {
     pub operations: u32,
     /// How often each kind of fault happened.
     pub faults: BTreeMap<&'static str, u64>,
+    /// How often each kind of fault began while what else was under way.
+    pub coverage: Coverage,
+    /// Which places were reached, in the program and in the simulator.
+    pub marks: BTreeSet<Mark>,
     /// The most characters that a token had.
     pub longest_token: usize,
     /// Stands for everything that happened: two runs with the same digest are the same.
@@ -188,6 +198,7 @@ impl Run {
                     (lacking, _) => Verdict::Liveness(lacking.unwrap_or_default()),
                 };
             }
+            seen(Sight::SettledLater);
             self.cluster.world().sleep_us(LOOK_AGAIN_US).await;
         }
     }
@@ -238,8 +249,9 @@ impl Run {
             let whole = if self.keep == Keep::All { history.whole().into_iter().cloned().collect() } else { Vec::new() };
             (history.invoked(), judge.longest_token(), whole)
         });
-        let (faults, probed, ended_us) = (self.nemesis.done(), self.workload.probed(), world.now_us());
-        Report { verdict, ended_us, operations, faults, longest_token, digest, probed, history, trace }
+        let (faults, coverage, marks) = (self.nemesis.done(), self.nemesis.coverage(), marks::take());
+        let (probed, ended_us) = (self.workload.probed(), world.now_us());
+        Report { verdict, ended_us, operations, faults, coverage, marks, longest_token, digest, probed, history, trace }
     }
 }
 

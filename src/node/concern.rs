@@ -7,6 +7,7 @@ use crate::{
     clock::{Dot, Hlc},
     error::Refusal,
     id::NodeId,
+    mark::{Mark, reached},
     mutant::{Mutant, planted},
 };
 
@@ -75,6 +76,7 @@ impl Node {
         }
         for number in done {
             if let Some(entry) = self.concerns.entries.remove(&number) {
+                reached(Mark::ConcernMetLate);
                 self.acknowledge_to(entry.origin, entry.answer, entry.dot);
             }
         }
@@ -86,6 +88,7 @@ impl Node {
         let due = self.concerns.entries.iter().filter(|(_, entry)| entry.until_us <= now_us).map(|(number, _)| *number);
         for number in due.collect::<Vec<_>>() {
             if let Some(entry) = self.concerns.entries.remove(&number) {
+                reached(Mark::ConcernMissed);
                 let refuses = planted(Mutant::RefusedAfterApplied);
                 self.counters.outcome_unknown += 1;
                 self.answer(entry.origin, Err(if refuses { Refusal::NotSatisfied } else { Refusal::OutcomeUnknown }));

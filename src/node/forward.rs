@@ -14,6 +14,7 @@ use crate::{
     clock::Token,
     error::Refusal,
     id::{NodeId, RequestId, ShardId},
+    mark::{Mark, reached},
     message::{Forward, Message},
     mutant::{Mutant, planted},
 };
@@ -120,6 +121,7 @@ impl Node {
         if !enough_time || ask.hops == 0 || self.pick_member(&ask, self.shard, &tried).is_none() {
             return false;
         }
+        reached(Mark::Failover);
         self.try_member(ask, self.shard, tried, Refusal::NotSatisfied);
         true
     }
@@ -175,7 +177,7 @@ impl Node {
     pub(super) fn receive_forward(&mut self, from: NodeId, forward: Forward) {
         let is_new = self.forwards.taken.entry(from).or_default().take(forward.number);
         if !is_new && !planted(Mutant::ForwardTakenTwice) {
-            return;
+            return reached(Mark::ForwardTwice);
         }
         let ask = Ask {
             origin: Origin::Peer { node: from, number: forward.number },
@@ -227,6 +229,7 @@ impl Node {
         for number in numbers.collect::<Vec<_>>() {
             let Some(entry) = self.forwards.entries.remove(&number) else { continue };
             if is_tried_once(&entry.ask.request) {
+                reached(Mark::WriteUnanswered);
                 self.counters.outcome_unknown += 1;
                 self.answer(entry.ask.origin, Err(Refusal::OutcomeUnknown));
             } else {
@@ -237,6 +240,7 @@ impl Node {
     }
 
     fn try_next(&mut self, entry: Forwarded, refusal: Refusal) {
+        reached(Mark::ForwardTriedNext);
         let mut ask = entry.ask;
         // A hop is what a request has travelled, not how often this node tried.
         ask.hops += 1;

@@ -16,6 +16,7 @@ use super::{Event, Node, WhyNoWrites};
 use crate::{
     clock::{Hlc, HybridClock, VersionVector},
     id::NodeId,
+    mark::{Mark, reached},
     message::Message,
     mutant::{Mutant, planted},
     placement::SLOTS,
@@ -239,6 +240,7 @@ impl Node {
         let newborn = 1 + testimonies.values().filter(|testimony| testimony.born_empty).count();
         let all_newborn = newborn == 1 + testimonies.len() && 2 * newborn > self.plan.config.members().len();
         if lost_disk {
+            reached(Mark::DiskLost);
             self.standing.founding = false;
             self.begin_without_actor(false);
         } else if shard_agrees || all_newborn {

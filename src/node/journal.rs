@@ -13,6 +13,7 @@ use crate::{
     clock::{Hlc, VersionVector},
     error::Refusal,
     id::{ActorId, Lsn, NodeId},
+    mark::{Mark, reached},
     mutant::{Mutant, planted},
     store::{Applied, Key, OperationId, Record, Write},
 };
@@ -278,6 +279,11 @@ impl Node {
         if self.applied.raise(run.actor, run.upto) {
             self.progressed = true;
             self.observe(|| Event::Promised { actor: run.actor, upto: run.upto });
+        }
+        if !run.writes.is_empty() && run.actor == self.actor {
+            reached(Mark::OwnRecordsPulled);
+        } else if !run.writes.is_empty() && self.actor_of(run.from) != Some(run.actor) {
+            reached(Mark::PulledFromThird);
         }
         if run.acknowledge {
             self.acknowledge(run.from);

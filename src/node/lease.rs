@@ -4,6 +4,7 @@
 use super::{Effect, JournalCommand, Node, WhyNoWrites};
 use crate::{
     clock::Hlc,
+    mark::{Mark, reached},
     mutant::{Mutant, planted},
     store::Marks,
 };
@@ -77,6 +78,7 @@ impl Node {
         self.clock.observe(need);
         let now = self.clock.read(self.now.wall_ms);
         if now > self.lease.durable {
+            reached(Mark::LeaseRanOut);
             self.write_marks();
         }
         let bound = if planted(Mutant::LeaseAfterUse) { now } else { self.lease.durable };

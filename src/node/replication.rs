@@ -8,6 +8,7 @@ use super::{Node, journal::Received};
 use crate::{
     clock::Hlc,
     id::NodeId,
+    mark::{Mark, reached},
     message::{Message, Push},
     mutant::{Mutant, planted},
 };
@@ -61,6 +62,7 @@ impl Node {
         for node in self.repairable_peers() {
             let Some(link) = self.links.get_mut(&node) else { continue };
             if link.in_flight.as_ref().is_some_and(|push| push.resend_us <= now_us) {
+                reached(Mark::PushResent);
                 link.in_flight = None;
             }
             if link.in_flight.is_none() && now_us >= link.last_sent_us + interval_us {
@@ -108,6 +110,7 @@ impl Node {
         }
         let run = Received { actor, start: push.start, writes: push.writes, upto: push.promise, from, acknowledge: true };
         if !self.log_run(run) && !self.takes_over() {
+            reached(Mark::PushRefused);
             self.acknowledge(from);
             self.pull_from(from, Hlc::ZERO);
         }

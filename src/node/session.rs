@@ -15,6 +15,7 @@ use crate::{
     clock::{Dot, Hlc, Token},
     error::Refusal,
     id::{ActorId, RequestId},
+    mark::{Mark, reached},
     mutant::{Mutant, planted},
     placement::slot_of,
     store::{Operation, OperationId, Remembered, Value, Version, Write},
@@ -219,6 +220,7 @@ impl Node {
         if known.operation.fingerprint != fingerprint {
             return self.answer(origin, Err(Refusal::OperationReused));
         }
+        reached(Mark::RetryRecognised);
         self.counters.retries_recognised += 1;
         let outcome = outcome(command, known.operation.existed);
         let mut token = request.token.clone();

@@ -15,6 +15,7 @@ use super::{Event, Node};
 use crate::{
     clock::VersionVector,
     id::{ActorId, NodeId, Slot},
+    mark::{Mark, reached},
     message::{Message, SnapshotPart},
     mutant::{Mutant, planted},
     placement::SLOTS,
@@ -54,6 +55,7 @@ impl Node {
         if self.transfer.is_some() {
             return;
         }
+        reached(Mark::TransferBegun);
         let slots = match purpose {
             Purpose::CatchUp => 0..SLOTS,
             Purpose::Repair(range) => super::digest::slots_of(range),
@@ -86,7 +88,7 @@ impl Node {
         }
         if std::mem::replace(&mut transfer.asked_again, true) || !self.view.repairs(transfer.peer, now_us) {
             self.transfer = None;
-            return;
+            return reached(Mark::TransferGivenUp);
         }
         self.ask_for_part();
     }
@@ -111,6 +113,7 @@ impl Node {
         }
         let (_, horizon) = transfer.base.get_or_insert_with(|| (part.vector.clone(), part.horizon));
         if *horizon != part.horizon && transfer.purpose == Purpose::CatchUp {
+            reached(Mark::TransferAnew);
             (transfer.base, transfer.next) = (None, Slot(0));
             return self.ask_for_part();
         }
@@ -137,6 +140,7 @@ impl Node {
             self.counters.snapshots_installed += 1;
             self.snapshot_due();
         } else {
+            reached(Mark::TransferInParts);
             self.ask_for_part();
         }
     }
@@ -145,8 +149,14 @@ impl Node {
     pub(super) fn transfer_durable(&mut self) {
         let Some(transfer) = self.transfer.take_if(|transfer| transfer.installed) else { return };
         match transfer.purpose {
-            Purpose::CatchUp => self.raise_to(&transfer.base.unwrap_or_default().0),
-            Purpose::Repair(range) => self.digest.repaired(range),
+            Purpose::CatchUp => {
+                reached(Mark::TransferFinished);
+                self.raise_to(&transfer.base.unwrap_or_default().0);
+            }
+            Purpose::Repair(range) => {
+                reached(Mark::RangeRepaired);
+                self.digest.repaired(range);
+            }
         }
         self.progressed = true;
         self.write_marks();

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     id::{Incarnation, NodeId},
+    mark::{Mark, reached},
     message::Heartbeat,
     mutant::{Mutant, planted},
 };
@@ -185,6 +186,9 @@ impl View {
     /// Time has passed: who has been silent for too long?
     pub fn tick(&mut self, now_us: u64) -> Vec<Change> {
         let since_us = now_us - self.last_tick_us.replace(now_us).unwrap_or(now_us).min(now_us);
+        if since_us > OWN_PAUSE_US {
+            reached(Mark::OwnPause);
+        }
         let mut changes = Vec::new();
         for (node, peer) in &mut self.peers {
             if since_us > OWN_PAUSE_US {

@@ -1,5 +1,7 @@
 //! All checkers over one run: each observation is shown to those that it concerns, then noted in the books.
 
+use std::collections::BTreeMap;
+
 use causeway::{
     clock::{Dot, TokenKeys},
     id::NodeId,
@@ -15,6 +17,9 @@ use super::{
 };
 use crate::history::{Invocation, OpId, Outcome};
 
+/// How long a node counts as catching up after it has started or taken something over, in microseconds.
+const CATCHING_UP_US: u64 = 2_000_000;
+
 /// Judges one run. Every method that learns something fails with the first violation that it shows; the run ends there.
 #[derive(Debug)]
 pub struct Judge {
@@ -23,6 +28,8 @@ pub struct Judge {
     keys: TokenKeys,
     longest_token: usize,
     now_us: u64,
+    /// When nodes started or took over slots last, in simulated microseconds; none for their first start.
+    changed_us: BTreeMap<NodeId, Option<u64>>,
     /// A checker that is not listened to.
     without: Option<&'static str>,
 }
@@ -30,7 +37,15 @@ pub struct Judge {
 impl Judge {
     /// A judge of a run with that many sessions, on nodes of this config, whose tokens are sealed with these keys.
     pub fn new(config: &Config, sessions: usize, keys: TokenKeys) -> Self {
-        Self { books: Books::new(sessions), replicas: Replicas::new(config), keys, longest_token: 0, now_us: 0, without: None }
+        Self {
+            books: Books::new(sessions),
+            replicas: Replicas::new(config),
+            keys,
+            longest_token: 0,
+            now_us: 0,
+            changed_us: BTreeMap::new(),
+            without: None,
+        }
     }
 
     /// Does not listen to one checker, to see who else catches what it catches.
@@ -41,6 +56,11 @@ impl Judge {
     /// What happens from now on happens at this time, in simulated microseconds.
     pub fn pass_time(&mut self, now_us: u64) {
         self.now_us = now_us;
+    }
+
+    /// Whether some node started again, or took over slots, not long ago.
+    pub fn is_catching_up(&self, now_us: u64) -> bool {
+        self.changed_us.values().flatten().any(|changed_us| now_us < changed_us + CATCHING_UP_US)
     }
 
     fn heed(&self, judged: Result<(), Violation>) -> Result<(), Violation> {
@@ -141,6 +161,7 @@ impl Judge {
         match event {
             Event::Recovered { applied, takes_writes, .. } => {
                 self.heed(durability::check_recovery(&self.replicas, node, applied))?;
+                self.note_change(node);
                 self.replicas.recover(node, applied);
                 self.note_writing(node, (!takes_writes).then_some(self.now_us));
             }
@@ -226,6 +247,11 @@ impl Judge {
         self.heed(token_covers_past::check(&write.seen(), &operation.past, &write.to_string()))
     }
 
+    fn note_change(&mut self, node: NodeId) {
+        let now_us = self.now_us;
+        self.changed_us.entry(node).and_modify(|changed_us| *changed_us = Some(now_us)).or_insert(None);
+    }
+
     /// Notes whether a node takes writes: `None` when it does, or since when it does not.
     fn note_writing(&mut self, node: NodeId, no_writes_since_us: Option<u64>) {
         if let Some(replica) = self.replicas.get_mut(node) {
@@ -235,6 +261,7 @@ impl Judge {
 
     fn installed(&mut self, node: NodeId, key: &Key, versions: &[Version]) -> Result<(), Violation> {
         self.heed(stamps_never_go_back::check(&self.replicas, node, key, versions.first().map(Version::order)))?;
+        self.note_change(node);
         let dots: Vec<Dot> = versions.iter().map(|version| version.dot).collect();
         self.replicas.install(node, key, &dots);
         Ok(())
