@@ -8,7 +8,8 @@ use std::{ops::Range, path::PathBuf, process::ExitCode, time::Duration};
 use causeway::mutant::Mutant;
 use causeway_sim::{
     capsule::Capsule,
-    mutants::{SEED_LIMIT, hunt},
+    checker::CHECKERS,
+    mutants::{Converse, converse, quick, score},
     plan::{Plan, file},
     run::{Report, Verdict, run_plan},
     shrink::shrink,
@@ -75,8 +76,24 @@ enum Command {
         #[arg(long, value_name = "NAME")]
         mutant: Option<Mutant>,
     },
-    /// Plants each bug in turn and prints who catches it, and how soon.
-    Mutants,
+    /// Plants each bug in turn and prints who catches it, how soon, and how small a plan shows it.
+    Mutants {
+        /// Only this bug; all, if none is given.
+        #[arg(value_name = "NAME")]
+        mutants: Vec<Mutant>,
+        /// Hunts once, from a recorded seed on, and shrinks nothing.
+        #[arg(long)]
+        quick: bool,
+        /// Leaves a checker out, or each in turn, and prints who then catches the bugs that it is named for.
+        #[arg(long, value_name = "CHECKER or all", conflicts_with_all = ["quick", "json", "mutants"])]
+        without: Option<String>,
+        /// How many hunts go on at the same time.
+        #[arg(long, default_value_t = 2)]
+        jobs: usize,
+        /// Prints the score as JSON.
+        #[arg(long)]
+        json: bool,
+    },
     Replay(cli::replay::ReplayArgs),
     Explain(cli::explain::ExplainArgs),
     /// Tells a scenario and prints the account.
@@ -94,7 +111,12 @@ fn main() -> ExitCode {
         Command::Plan { seed, mutant } => print_plan(&Plan::draw(seed, mutant)),
         Command::Shrink { plan } => read_plan(&plan).and_then(|plan| run_shrink(&plan)),
         Command::Sweep { seeds, jobs, mutant } => Ok(run_sweep(&SweepPlan { seeds, jobs, mutant })),
-        Command::Mutants => Ok(run_mutants()),
+        Command::Mutants { without: Some(checker), jobs, .. } => run_converse(&checker, jobs),
+        Command::Mutants { mutants, quick, jobs, json, .. } => {
+            let mutants = if mutants.is_empty() { Mutant::ALL.to_vec() } else { mutants };
+            let hunts = if quick { Hunts::Quick } else { Hunts::Full };
+            run_mutants(&mutants, &hunts, jobs, if json { Output::Json } else { Output::Text })
+        }
         Command::Replay(args) => cli::replay::run(&args),
         Command::Explain(args) => cli::explain::run(&args),
         Command::Scenario(args) => cli::scenario::run(&args),
@@ -155,20 +177,57 @@ fn run_sweep(plan: &SweepPlan) -> ExitCode {
     ExitCode::from(again.verdict.exit_code())
 }
 
-fn run_mutants() -> ExitCode {
-    println!("{:<26} {:<34} {:>5} {:>10}  property", "mutant", "caught by", "seeds", "operations");
-    let mut all_caught = true;
-    for mutant in Mutant::ALL {
-        let row = hunt(mutant);
-        all_caught &= row.is_caught_as_named();
-        let remark = if row.is_caught_as_named() { "" } else { "  <- not as named" };
-        println!("{row}{remark}");
+enum Hunts {
+    Quick,
+    Full,
+}
+
+#[derive(PartialEq)]
+enum Output {
+    Text,
+    Json,
+}
+
+fn run_mutants(mutants: &[Mutant], hunts: &Hunts, jobs: usize, output: Output) -> Result<ExitCode, String> {
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} hunts, {elapsed}, {eta} left") {
+        bar.set_style(style);
     }
-    if all_caught {
-        return ExitCode::SUCCESS;
+    let scores = match hunts {
+        Hunts::Quick => {
+            bar.set_length(mutants.len() as u64);
+            quick(mutants, jobs, &|| bar.inc(1))
+        }
+        Hunts::Full => {
+            bar.set_length(5 * mutants.len() as u64);
+            score(mutants, jobs, &|| bar.inc(1))
+        }
+    };
+    bar.finish_and_clear();
+    match output {
+        Output::Text => println!("{scores}"),
+        Output::Json => println!("{}", serde_json::to_string_pretty(&scores).map_err(|error| error.to_string())?),
     }
-    println!("not every planted bug is caught by who is named for it within {SEED_LIMIT} seeds");
-    ExitCode::FAILURE
+    Ok(if scores.are_all_caught() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn run_converse(checker: &str, jobs: usize) -> Result<ExitCode, String> {
+    let checkers: Vec<&'static str> = CHECKERS.into_iter().filter(|name| checker == "all" || checker == *name).collect();
+    if checkers.is_empty() {
+        return Err(format!("no checker is called `{checker}`; there are {}", CHECKERS.join(", ")));
+    }
+    let rows = converse(&checkers, jobs);
+    for row in &rows {
+        println!("{row}{}", if row.is_missed() { "" } else { "  (others see it as soon)" });
+    }
+    let idle = |checker: &&&str| !rows.iter().any(|row| row.checker == **checker && Converse::is_missed(row));
+    let idle: Vec<&str> = checkers.iter().filter(idle).copied().collect();
+    if idle.is_empty() {
+        println!("{} of {} checkers are needed: without each, some bug is missed or seen later", checkers.len(), checkers.len());
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("nothing is missed without: {}", idle.join(", "));
+    Ok(ExitCode::FAILURE)
 }
 
 fn show(report: &Report) {

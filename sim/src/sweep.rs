@@ -1,7 +1,7 @@
 //! Many seeds, a few at a time, each on a thread of its own.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     ops::Range,
     sync::{
@@ -14,6 +14,8 @@ use std::{
 use causeway::mutant::Mutant;
 
 use crate::{
+    coverage::{self, Coverage},
+    marks::Mark,
     run::{Report, Verdict, run_seed},
     trace::Keep,
 };
@@ -40,6 +42,10 @@ pub struct SweepReport {
     pub operations: Vec<u32>,
     /// How often each kind of fault happened, over all seeds.
     pub faults: BTreeMap<&'static str, u64>,
+    /// How often each kind of fault began while what else was under way, over all seeds.
+    pub coverage: Coverage,
+    /// Which places any seed reached.
+    pub marks: BTreeSet<Mark>,
     /// The most characters that a token had.
     pub longest_token: usize,
 }
@@ -61,6 +67,10 @@ impl SweepReport {
         for (kind, count) in &report.faults {
             *self.faults.entry(kind).or_default() += count;
         }
+        for (cell, count) in &report.coverage {
+            *self.coverage.entry(*cell).or_default() += count;
+        }
+        self.marks.extend(&report.marks);
         self.longest_token = self.longest_token.max(report.longest_token);
         let is_first = self.failure.as_ref().is_none_or(|(first, _)| seed < *first);
         if report.verdict != Verdict::Passed && is_first {
@@ -121,6 +131,12 @@ impl fmt::Display for SweepReport {
         for (place, (kind, count)) in self.faults.iter().enumerate() {
             write!(f, "{}{count} {kind}", if place == 0 { " " } else { ", " })?;
         }
-        Ok(())
+        let never: Vec<String> = Mark::missing(&self.marks).iter().map(ToString::to_string).collect();
+        write!(f, "\nnever reached: {}", if never.is_empty() { "nothing".to_owned() } else { never.join(", ") })?;
+        let mut phases: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (kind, phase) in coverage::missing(&self.coverage) {
+            phases.entry(kind).or_default().push(phase.to_string());
+        }
+        phases.iter().try_for_each(|(kind, phases)| write!(f, "\nno {kind} while: {}", phases.join(", ")))
     }
 }

@@ -8,6 +8,7 @@ use rand_chacha::rand_core::Rng;
 use super::{Node, WhyNoWrites};
 use crate::{
     id::NodeId,
+    mark::{Mark, reached},
     message::{Gossip, Heartbeat, Message},
 };
 
@@ -69,8 +70,14 @@ impl Node {
         let limit_ms = (self.plan.settings.drift_ms / AHEAD_PART_OF_DRIFT) as i64;
         let is_ahead = ahead.len() >= CLOCKS_FOR_MEDIAN && ahead[(ahead.len() - 1) / 2] > limit_ms;
         match (is_ahead, self.standing.writes()) {
-            (true, Ok(())) => self.stop_writing(WhyNoWrites::ClockAhead),
-            (false, Err(WhyNoWrites::ClockAhead)) => self.start_writing(),
+            (true, Ok(())) => {
+                reached(Mark::ClockAhead);
+                self.stop_writing(WhyNoWrites::ClockAhead);
+            }
+            (false, Err(WhyNoWrites::ClockAhead)) => {
+                reached(Mark::ClockBack);
+                self.start_writing();
+            }
             _ => {}
         }
     }

@@ -11,7 +11,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
     id::{Incarnation, NodeId},
+    mark::{Mark, reached},
     message::Heartbeat,
+    mutant::{Mutant, planted},
     node::Now,
 };
 
@@ -153,7 +155,8 @@ impl View {
             Some(last_us) => peer.learn_gap(now_us - last_us.min(now_us)),
             None => {}
         }
-        if std::mem::take(&mut peer.suspected) {
+        let never_again = last_us.is_some() && planted(Mutant::NeverTrustedAgain);
+        if !never_again && std::mem::take(&mut peer.suspected) {
             changes.push(Change::Trusted(node));
         }
         changes
@@ -197,6 +200,9 @@ impl View {
     /// Time has passed: who has been silent for too long?
     pub fn tick(&mut self, now_us: u64) -> Vec<Change> {
         let since_us = now_us - self.last_tick_us.replace(now_us).unwrap_or(now_us).min(now_us);
+        if since_us > OWN_PAUSE_US {
+            reached(Mark::OwnPause);
+        }
         let mut changes = Vec::new();
         for (node, peer) in &mut self.peers {
             if since_us > OWN_PAUSE_US {
