@@ -20,6 +20,9 @@ const WORLDS: &[&str] = &[
     "sim/tests/",
 ];
 
+/// Where the simulator may speak to the terminal.
+const SIMULATOR_SPEAKS: &[&str] = &["sim/src/cli/", "sim/tests/"];
+
 /// Broken habits in a file.
 pub fn complaints(path: &str, text: &str) -> Vec<String> {
     let code = code_of(text);
@@ -34,8 +37,8 @@ pub fn complaints(path: &str, text: &str) -> Vec<String> {
     for at in occurrences(&code, "select!").filter(|at| !code[*at..].split_once('{').is_some_and(|(_, arms)| biased(arms))) {
         complain(at, "`select!` without `biased;` draws lots");
     }
-    // The simulator's command is a crate of one file, whose whole work is to speak to the terminal.
-    let crate_root = ["src/lib.rs", "src/main.rs", "sim/src/lib.rs"].contains(&path);
+    let crate_root = ["src/lib.rs", "src/main.rs", "sim/src/lib.rs", "sim/src/main.rs"].contains(&path);
+    let mute = path.starts_with("sim/") && !SIMULATOR_SPEAKS.iter().any(|place| path.starts_with(place));
     for (at, attribute) in silences(&code, text) {
         let whole_file = attribute.starts_with("#![");
         if attribute.contains("allow(") {
@@ -43,6 +46,9 @@ pub fn complaints(path: &str, text: &str) -> Vec<String> {
         }
         if !attribute.contains("reason") {
             complain(at, "a lint is silenced without a reason");
+        }
+        if mute && attribute.contains("disallowed_macros") {
+            complain(at, "only the simulator's command line speaks to the terminal");
         }
         if whole_file && crate_root {
             complain(at, "a lint is silenced for a whole crate");
@@ -99,4 +105,7 @@ fn silence_needs_a_reason_and_a_place() {
     assert_eq!(of("src/node/a.rs", "#[allow(clippy::x, reason = \"y\")]").len(), 1);
     assert_eq!(of("src/node/a.rs", "#![expect(clippy::x, reason = \"y\")]").len(), 1);
     assert_eq!(of("src/main.rs", "#![expect(clippy::x, reason = \"y\")]").len(), 1);
+    let speaks = "#![expect(clippy::disallowed_macros, reason = \"y\")]";
+    assert!(of("sim/src/cli/mod.rs", speaks).is_empty());
+    assert_eq!(of("sim/src/run.rs", speaks).len(), 1);
 }

@@ -13,11 +13,11 @@ use causeway_sim::{
 };
 use clap::Args;
 
-use super::{capsule_at, read_plan};
+use super::input::{capsule_at, read_plan};
 
 /// Writes one HTML page that needs nothing else: a space-time diagram with the violated dependency in red, the violation in plain
 /// English, and the plan.
-#[derive(Args)]
+#[derive(Debug, Args)]
 #[command(after_help = "Examples:
   causeway-sim explain capsules/seed-7-a2_reads.capsule.json         writes seed-7-a2_reads.html beside it
   causeway-sim explain --seed 7 --output seed-7.html                 any seed

@@ -9,13 +9,13 @@ use causeway_sim::{
 };
 use clap::Args;
 
-use super::capsule_at;
+use super::input::capsule_at;
 
 /// Exit code when the run is not the one that the capsule holds.
 const NON_DETERMINISM: u8 = 13;
 
 /// Runs the plan of a capsule: on the commit that failed, to see it happen again; on another, to learn whether it is fixed.
-#[derive(Args)]
+#[derive(Debug, Args)]
 #[command(after_help = "Examples:
   causeway-sim replay capsules/seed-7-a2_reads.capsule.json                    the small plan, byte for byte
   causeway-sim replay capsules/seed-7-a2_reads.capsule.json --whole            the plan that was found

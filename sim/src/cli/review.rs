@@ -7,7 +7,7 @@ use causeway_sim::review::{find, page};
 use clap::Args;
 
 /// What `review` can be told.
-#[derive(Args)]
+#[derive(Debug, Args)]
 pub struct ReviewArgs {
     /// Where to look for snapshots that changed.
     #[arg(default_value = ".")]

@@ -11,7 +11,7 @@ use causeway_sim::{
 use clap::Args;
 
 /// What `scenario` can be told.
-#[derive(Args)]
+#[derive(Debug, Args)]
 pub struct ScenarioArgs {
     /// The file; docs/scenarios.md describes the language.
     file: PathBuf,
