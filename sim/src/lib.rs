@@ -17,6 +17,7 @@ compile_error!(
     "the simulator needs --cfg madsim: it stands in .cargo/config.toml, and any RUSTFLAGS in the environment overrides it"
 );
 
+pub mod blackbox;
 pub mod checker;
 pub mod client;
 pub mod cluster;
