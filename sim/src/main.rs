@@ -1,6 +1,8 @@
 //! `causeway-sim`: runs seeds, sweeps over many, and shows which checker catches which planted bug.
 #![expect(clippy::disallowed_macros, reason = "the tool speaks to the terminal")]
 
+mod cli;
+
 use std::{
     fs,
     ops::Range,
@@ -80,6 +82,10 @@ enum Command {
     },
     /// Plants each bug in turn and prints who catches it, and how soon.
     Mutants,
+    /// Judges the history of any store: is it causally consistent, with one order of writes?
+    Check(cli::check::CheckArgs),
+    /// Measures the checkers against their goals.
+    CheckersBench(cli::checkers_bench::BenchArgs),
 }
 
 fn main() -> ExitCode {
@@ -92,6 +98,8 @@ fn main() -> ExitCode {
         Command::Shrink { plan } => read_plan(&plan).and_then(|plan| run_shrink(&plan)),
         Command::Sweep { seeds, jobs, mutant } => Ok(run_sweep(&SweepPlan { seeds, jobs, mutant })),
         Command::Mutants => Ok(run_mutants()),
+        Command::Check(args) => Ok(cli::check::run(&args)),
+        Command::CheckersBench(args) => Ok(cli::checkers_bench::run(&args)),
     };
     done.unwrap_or_else(|why| {
         eprintln!("causeway-sim: {why}");

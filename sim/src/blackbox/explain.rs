@@ -70,8 +70,11 @@ impl Teller<'_> {
         let history = self.graph.history;
         match finding {
             Finding::Initial { read, newer } => {
-                let anomaly = Anomaly::StaleInitialRead(self.guarantee(*read, *newer));
-                self.stale(anomaly, *read, *newer)
+                let key = history.key(*read);
+                let nearest = self.graph.path_from(|writer| self.graph.write_of(writer, key).is_some(), self.reader(*read));
+                let newer = nearest.and_then(|(_, way)| way.first().copied()).unwrap_or(*newer);
+                let anomaly = Anomaly::StaleInitialRead(self.guarantee(*read, newer));
+                self.stale(anomaly, *read, newer)
             }
             Finding::Overwritten { read, newer } => self.overwritten(*read, *newer),
             Finding::CausalCycle { cycle } => {

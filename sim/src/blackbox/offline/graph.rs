@@ -161,13 +161,22 @@ impl Graph<'_> {
 
     /// The cheapest way from one transaction to another (or around), without the end. Edges of the order of writes and assumptions are dear.
     pub fn path(&self, from: u32, to: u32) -> Option<(u64, Vec<u32>)> {
-        const DEAR: u64 = 1 << 32;
+        self.path_from(|transaction| transaction == from, to)
+    }
+
+    /// The cheapest way to a transaction from any of some.
+    pub fn path_from(&self, is_start: impl Fn(u32) -> bool, to: u32) -> Option<(u64, Vec<u32>)> {
+        // Steps of one session are told as one, so they are nearly free.
+        const CHEAP: u64 = 1 << 20;
+        const DEAR: u64 = 1 << 40;
         let count = self.history.transactions();
         let (mut costs, mut nexts) = (vec![u64::MAX; count], vec![NONE; count]);
         let mut heap = BinaryHeap::from([(Reverse(0), to)]);
+        let mut found = None;
         let mut begun = false;
         while let Some((Reverse(cost), transaction)) = heap.pop() {
-            if transaction == from && begun {
+            if begun && is_start(transaction) {
+                found = Some(transaction);
                 break;
             }
             begun = true;
@@ -175,7 +184,12 @@ impl Graph<'_> {
                 continue;
             }
             self.each_before(transaction, |before, kind| {
-                let cost = cost + if matches!(kind, Kind::Order | Kind::Taken) { DEAR } else { 1 };
+                let step = match kind {
+                    Kind::Session => 1,
+                    Kind::Reads => CHEAP,
+                    Kind::Order | Kind::Taken => DEAR,
+                };
+                let cost = cost + step;
                 if cost < costs[before as usize] {
                     costs[before as usize] = cost;
                     nexts[before as usize] = transaction;
@@ -183,9 +197,7 @@ impl Graph<'_> {
                 }
             });
         }
-        if costs[from as usize] == u64::MAX {
-            return None;
-        }
+        let from = found?;
         let mut path = vec![from];
         let mut at = nexts[from as usize];
         while at != to {

@@ -11,6 +11,7 @@ use super::{
     Assigned, Evidence, Finding, Graph, Ground, Open, Walk,
     orders::{self, Attempt},
     sources::last_writes,
+    tombstones::Guesses,
 };
 
 /// What came of it.
@@ -26,6 +27,8 @@ pub enum Solved {
 /// Operations that may be walked over in all, by repair and by trying all.
 const WORK: usize = 20_000_000;
 const FIRST_ATTEMPTS: usize = 40;
+/// Rounds of repair at most.
+const MOST_REPAIRS: usize = 2000;
 /// Of how many ways to take the open reads it is told why they do not fit.
 const TOLD: usize = 8;
 
@@ -42,54 +45,77 @@ fn attempts(ground: Ground<'_>) -> usize {
 }
 
 fn repair(ground: Ground<'_>) -> Solved {
-    let mut assigned = Assigned::new();
-    let mut candidates: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
-    let mut refuted: BTreeMap<usize, Vec<Evidence>> = BTreeMap::new();
-    let mut changes = 0;
-    for _ in 0..attempts(ground).min(2000) {
-        let finding = match attempt(ground, &assigned) {
-            Attempt::Fits => return Solved::Fits,
-            Attempt::DependsOn(opens) => {
-                for open in opens {
-                    let list = candidates.entry(open.read).or_insert_with(|| likeliest_last(ground, open.read));
-                    match list.last() {
-                        Some(delete) => drop(assigned.insert(open.read, *delete)),
-                        None => return Solved::GaveUp,
-                    }
-                }
-                continue;
+    let mut repair = Repair::default();
+    for _ in 0..attempts(ground).min(MOST_REPAIRS) {
+        let (attempt, assigned) = attempt(ground, &repair.assigned, Some(&repair.guesses));
+        let solved = match attempt {
+            Attempt::Fits => Some(Solved::Fits),
+            Attempt::DependsOn(opens) => repair.look_further(ground, opens),
+            Attempt::Fails(finding) => {
+                let assumed = ground.graph(&assigned).assumptions(&finding);
+                repair.rule_out(Evidence { finding, assigned: restricted(&assigned, &assumed) })
             }
-            Attempt::Fails(finding) => finding,
         };
-        let graph = ground.graph(&assigned);
-        let assumed: Vec<usize> = graph.assumptions(&finding).into_iter().collect();
-        let evidence = Evidence { finding, assigned: restricted(&assigned, &assumed) };
-        match assumed.as_slice() {
-            [] => return Solved::Violated(vec![evidence]),
-            [read] => {
-                let told = refuted.entry(*read).or_default();
-                told.push(evidence);
-                let list = candidates.entry(*read).or_default();
-                list.pop();
-                match list.last() {
-                    Some(delete) => drop(assigned.insert(*read, *delete)),
-                    None => return Solved::Violated(told.drain(..).take(TOLD).collect()),
-                }
-            }
-            several => {
-                changes += 1;
-                let read = several[changes % several.len()];
-                if let Some(list) = candidates.get_mut(&read) {
-                    list.rotate_right(1);
-                    assigned.extend(list.last().map(|delete| (read, *delete)));
-                }
-            }
+        if let Some(solved) = solved {
+            return solved;
         }
     }
     Solved::GaveUp
 }
 
-fn restricted(assigned: &Assigned, reads: &[usize]) -> Assigned {
+/// What was learned about guesses.
+#[derive(Default)]
+struct Repair {
+    /// Guesses that the walk shall not make itself.
+    assigned: Assigned,
+    guesses: Guesses,
+    /// Why a read did not see a delete, whatever the others saw.
+    refuted: BTreeMap<usize, BTreeMap<u32, Evidence>>,
+    changes: usize,
+}
+
+impl Repair {
+    /// Reads that no delete in their past explains: first the walk is let loose on the deletes elsewhere, then any is taken that
+    /// was not ruled out.
+    fn look_further(&mut self, ground: Ground<'_>, opens: Vec<Open>) -> Option<Solved> {
+        for Open { read, puts, .. } in opens {
+            if self.guesses.beyond.insert(read) {
+                continue;
+            }
+            let avoided = self.guesses.avoided.entry(read).or_default();
+            let candidates = likeliest_last(ground, read);
+            if let Some(delete) = candidates.iter().rev().find(|delete| !avoided.contains(delete)) {
+                self.assigned.insert(read, *delete);
+                continue;
+            }
+            let refuted = self.refuted.remove(&read).unwrap_or_default();
+            if candidates.iter().any(|delete| !refuted.contains_key(delete)) {
+                return Some(Solved::GaveUp);
+            }
+            let alone = Evidence { finding: Finding::NoTombstone { read, newer: puts[0] }, assigned: Assigned::new() };
+            let evidence: Vec<Evidence> = refuted.into_values().take(TOLD).collect();
+            return Some(Solved::Violated(if evidence.is_empty() { vec![alone] } else { evidence }));
+        }
+        None
+    }
+
+    /// A finding rests on these assumptions: not all of them can be right.
+    fn rule_out(&mut self, evidence: Evidence) -> Option<Solved> {
+        let assumed: Vec<(usize, u32)> = evidence.assigned.iter().map(|(read, delete)| (*read, *delete)).collect();
+        self.changes += 1;
+        let Some((read, delete)) = assumed.get(self.changes % assumed.len().max(1)).copied() else {
+            return Some(Solved::Violated(vec![evidence]));
+        };
+        if assumed.len() == 1 {
+            self.refuted.entry(read).or_default().insert(delete, evidence);
+        }
+        self.guesses.avoided.entry(read).or_default().insert(delete);
+        self.assigned.remove(&read);
+        None
+    }
+}
+
+fn restricted(assigned: &Assigned, reads: &BTreeSet<usize>) -> Assigned {
     assigned.iter().filter(|(read, _)| reads.contains(read)).map(|(read, delete)| (*read, *delete)).collect()
 }
 
@@ -103,7 +129,7 @@ fn try_all(ground: Ground<'_>) -> Solved {
     let mut frames: Vec<Frame> = Vec::new();
     let mut evidence = Vec::new();
     for _ in 0..attempts(ground) {
-        match attempt(ground, &assigned) {
+        match attempt(ground, &assigned, None).0 {
             Attempt::Fits => return Solved::Fits,
             Attempt::DependsOn(opens) => {
                 let Some(Open { read, puts, .. }) = opens.into_iter().next() else { return Solved::GaveUp };
@@ -134,23 +160,30 @@ fn note(evidence: &mut Vec<Evidence>, finding: Finding, assigned: &Assigned) {
     }
 }
 
-fn attempt(ground: Ground<'_>, assigned: &Assigned) -> Attempt {
+/// One walk, and what reads are taken to have seen in it.
+fn attempt(ground: Ground<'_>, assigned: &Assigned, guesses: Option<&Guesses>) -> (Attempt, Assigned) {
     let Ground { history, rules, .. } = ground;
     let causes = ground.graph(assigned);
-    let walk = Walk::new(ground, assigned);
+    let walk = Walk::new(ground, assigned, guesses);
     let learned = if is_sorted(&causes) {
         walk.run(0..history.transactions() as u32)
     } else {
         match causes.sort() {
             Ok(sorted) => walk.run(unknown_at_their_places(&causes, sorted).into_iter()),
-            Err(_) if !rules.has(Rule::NoCausalCycle) => return Attempt::Fits,
-            Err(left) => Err(Finding::CausalCycle { cycle: causes.cycle(&left) }),
+            Err(_) if !rules.has(Rule::NoCausalCycle) => return (Attempt::Fits, Assigned::new()),
+            Err(left) => {
+                let finding = Finding::CausalCycle { cycle: causes.cycle(&left) };
+                return (Attempt::Fails(finding), assigned.clone());
+            }
         }
     };
-    match learned {
-        Ok(learned) => orders::find(causes, &learned),
-        Err(finding) => Attempt::Fails(finding),
-    }
+    let mut all = assigned.clone();
+    all.extend(&learned.assumed);
+    let attempt = match &learned.failed {
+        None => orders::find(ground.graph(&all), &learned),
+        Some(finding) => Attempt::Fails(finding.clone()),
+    };
+    (attempt, all)
 }
 
 /// Whether what each read saw stands before it.

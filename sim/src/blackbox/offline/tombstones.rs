@@ -5,7 +5,9 @@
 //! a tombstone among them has all the puts in its past, neither. Else one of the tombstones, in the read's past or not, must come
 //! after those puts: which one is for [`orders`](super::orders) to find out.
 
-use super::{super::Rule, Walk};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{super::Rule, Walk, sources::OPEN};
 
 /// A read that found nothing with puts in its past.
 #[derive(Debug, Clone)]
@@ -16,6 +18,15 @@ pub struct Open {
     pub puts: Vec<u32>,
     /// The deletes of which each may be.
     pub deletes: Vec<u32>,
+}
+
+/// What is known of guesses about tombstones.
+#[derive(Debug, Default)]
+pub struct Guesses {
+    /// Deletes that a read is not to be taken to have seen.
+    pub avoided: BTreeMap<usize, BTreeSet<u32>>,
+    /// Reads that saw none of the deletes in their past.
+    pub beyond: BTreeSet<usize>,
 }
 
 /// A write that a read can see.
@@ -52,6 +63,41 @@ impl Walk<'_> {
         }
         let transactions = |writes: Vec<Visible>| writes.into_iter().map(|write| write.transaction).collect();
         self.learned.opens.push(Open { read, puts: transactions(puts), deletes: transactions(deletes) });
+    }
+
+    /// If a read found nothing with puts in its past and no delete, takes it to have seen the one from elsewhere that brings in the
+    /// least besides. Says whether it did.
+    pub(super) fn assume(&mut self, read: usize, reader: u32) -> bool {
+        let Some(guesses) = self.guesses else { return false };
+        if self.ground.sources.of[read] != OPEN || self.writer_of(read).is_some() || !self.minds_tombstones() {
+            return false;
+        }
+        let key = self.ground.history.key(read);
+        let (deletes, puts): (Vec<_>, Vec<_>) = self.visible(read).into_iter().partition(|write| write.is_tombstone);
+        if puts.is_empty() || !deletes.is_empty() && !guesses.beyond.contains(&read) {
+            return false;
+        }
+        let is_avoided = |delete: u32| guesses.avoided.get(&read).is_some_and(|avoided| avoided.contains(&delete));
+        let all = self.deletes.get(&key).map(Vec::as_slice).unwrap_or_default();
+        let likely = all.iter().rev().copied().filter(|delete| !is_avoided(*delete) && !self.is_in_past(key, *delete));
+        let cost = |delete: &u32| {
+            let is_newest = puts.iter().all(|put| self.is_before(key, put.transaction, *delete));
+            let clock = self.clocks.of(*delete).iter().zip(&self.past);
+            let news: u32 = clock.map(|(theirs, mine)| theirs.saturating_sub(*mine)).sum();
+            (!is_newest, news)
+        };
+        let Some(delete) = likely.min_by_key(cost) else { return false };
+        self.learned.assumed.insert(read, delete);
+        self.take_in(read, reader);
+        true
+    }
+
+    fn is_in_past(&self, key: u32, write: u32) -> bool {
+        let history = self.ground.history;
+        if history.is_unknown(write) {
+            return self.sightings.contains(key, write, &self.past);
+        }
+        history.place_of(write) < self.past[history.session_of(write) as usize]
     }
 
     fn minds_tombstones(&self) -> bool {

@@ -5,12 +5,15 @@
 //! past. If `w` is the initial state, or an older write of `v`'s session, the read is stale. If `v` is in `w`'s past, nothing is
 //! learned. Else `v` is before `w` in the order of writes; if `w` is also in the past of `v`, that shows as a cycle.
 
+use std::collections::BTreeMap;
+
 use super::{
     super::{Action, History, Rule, Rules},
     Assigned, Edges, Finding, Graph, Groups, Open, Sources, Timelines,
     clocks::{Clocks, join},
     sightings::{Reader, Sighting, Sightings},
     sources::{INITIAL, OPEN, last_writes},
+    tombstones::Guesses,
 };
 
 /// What a walk is over.
@@ -37,9 +40,13 @@ impl<'a> Ground<'a> {
 /// What a walk learned.
 #[derive(Debug, Default)]
 pub struct Learned {
+    /// What is wrong.
+    pub failed: Option<Finding>,
     /// The order of writes.
     pub order: Edges,
-    /// Reads that found nothing and need an explanation.
+    /// Which tombstone from outside of its past a read is taken to have seen.
+    pub assumed: Assigned,
+    /// Other reads that found nothing and need an explanation.
     pub opens: Vec<Open>,
 }
 
@@ -52,6 +59,9 @@ pub struct Walk<'a> {
     /// The past of the transaction at hand.
     pub(super) past: Vec<u32>,
     pub(super) learned: Learned,
+    pub(super) guesses: Option<&'a Guesses>,
+    /// The deletes that were visited, by key.
+    pub(super) deletes: BTreeMap<u32, Vec<u32>>,
     assigned: &'a Assigned,
     /// The pasts of all sessions.
     sessions: Vec<u32>,
@@ -61,7 +71,7 @@ pub struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// At the beginning.
-    pub fn new(ground: Ground<'a>, assigned: &'a Assigned) -> Self {
+    pub fn new(ground: Ground<'a>, assigned: &'a Assigned, guesses: Option<&'a Guesses>) -> Self {
         let (sessions, transactions) = (ground.history.sessions(), ground.history.transactions());
         let mut unread = ground.sources.readers.clone();
         for writer in assigned.values() {
@@ -74,18 +84,18 @@ impl<'a> Walk<'a> {
             sightings: Sightings::default(),
             past: vec![0; sessions],
             learned: Learned::default(),
+            guesses,
+            deletes: BTreeMap::new(),
             assigned,
             sessions: vec![0; sessions * sessions],
             unread,
         }
     }
 
-    /// Judges all, in this order.
-    pub fn run(mut self, order: impl Iterator<Item = u32>) -> Result<Learned, Finding> {
-        for transaction in order {
-            self.visit(transaction)?;
-        }
-        Ok(self.learned)
+    /// Judges all, in this order, up to the first finding.
+    pub fn run(mut self, mut order: impl Iterator<Item = u32>) -> Learned {
+        let failed = order.find_map(|transaction| self.visit(transaction).err());
+        Learned { failed, ..self.learned }
     }
 
     fn visit(&mut self, transaction: u32) -> Result<(), Finding> {
@@ -103,10 +113,12 @@ impl<'a> Walk<'a> {
         let reads = || history.operations_of(transaction).filter(|at| history.action(*at) == Action::Read);
         if rules.has(Rule::WholeTransactions) {
             reads().for_each(|read| self.take_in(read, transaction));
+            while reads().any(|read| self.assume(read, transaction)) {}
             reads().try_for_each(|read| self.judge(read))?;
         } else {
             reads().try_for_each(|read| {
                 self.take_in(read, transaction);
+                self.assume(read, transaction);
                 self.judge(read)
             })?;
         }
@@ -126,8 +138,15 @@ impl<'a> Walk<'a> {
     fn settle(&mut self, transaction: u32) {
         let Ground { history, sources, .. } = self.ground;
         let operations = history.operations_of(transaction);
-        if self.unread[transaction as usize] > 0 || operations.clone().any(|at| history.action(at) == Action::Delete) {
+        let deletes = operations.clone().any(|at| history.action(at) == Action::Delete);
+        if self.unread[transaction as usize] > 0 || deletes {
             self.clocks.keep(transaction, &self.past);
+        }
+        if deletes {
+            let is_delete = |at: &usize| history.action(*at) == Action::Delete;
+            for delete in last_writes(history, transaction).filter(is_delete) {
+                self.deletes.entry(history.key(delete)).or_default().push(transaction);
+            }
         }
         for writer in operations.filter_map(|at| sources.writer(at)) {
             self.unread[writer as usize] -= 1;
@@ -146,11 +165,15 @@ impl<'a> Walk<'a> {
         Reader { past: &self.past, session, place }
     }
 
-    fn writer_of(&self, read: usize) -> Option<u32> {
-        self.ground.sources.writer(read).or_else(|| self.assigned.get(&read).copied())
+    pub(super) fn writer_of(&self, read: usize) -> Option<u32> {
+        self.ground.sources.writer(read).or_else(|| self.taken(read))
     }
 
-    fn take_in(&mut self, read: usize, reader: u32) {
+    fn taken(&self, read: usize) -> Option<u32> {
+        self.assigned.get(&read).or_else(|| self.learned.assumed.get(&read)).copied()
+    }
+
+    pub(super) fn take_in(&mut self, read: usize, reader: u32) {
         let Ground { history, sources, rules, .. } = self.ground;
         let Some(writer) = self.writer_of(read) else { return };
         let (session, place) = (history.session_of(writer), history.place_of(writer));
@@ -177,10 +200,10 @@ impl<'a> Walk<'a> {
     }
 
     fn judge(&mut self, read: usize) -> Result<(), Finding> {
-        match (self.ground.sources.of[read], self.assigned.get(&read)) {
+        match (self.ground.sources.of[read], self.taken(read)) {
             (INITIAL, _) => self.judge_initial(read),
             (OPEN, Some(delete)) => {
-                self.order_tombstone(read, *delete);
+                self.order_tombstone(read, delete);
                 Ok(())
             }
             (OPEN, None) => {
