@@ -2,6 +2,8 @@
 
 #![expect(clippy::disallowed_macros, reason = "this is what speaks to the terminal")]
 
+mod check;
+mod checkers_bench;
 mod diff;
 mod exit;
 mod explain;
@@ -49,6 +51,10 @@ enum Command {
     Shrink(shrink::ShrinkArgs),
     /// Show where two runs part, or what one event makes of a failing run
     Diff(diff::DiffArgs),
+    /// Judge the history of any store: is it causally consistent, with one order of writes?
+    Check(check::CheckArgs),
+    /// Measure the checkers against their goals
+    CheckersBench(checkers_bench::BenchArgs),
     /// Tell a scenario and print the account
     Scenario(scenario::ScenarioArgs),
     /// Make a page of the snapshots that changed: old and new beside each other
@@ -70,6 +76,8 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Shrink(args) => args.run(),
         Command::Diff(args) => args.run(),
+        Command::Check(args) => Ok(check::run(&args)),
+        Command::CheckersBench(args) => Ok(checkers_bench::run(&args)),
         Command::Scenario(args) => scenario::run(&args),
         Command::Review(args) => review::run(&args),
         Command::Mutants(args) => args.run(),
