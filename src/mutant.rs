@@ -5,63 +5,125 @@
 
 use std::fmt;
 
-/// A bug that can be planted, named by what is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Mutant {
-    /// A read answers without asking whether what the token names is applied.
-    ReadWithoutCheck,
-    /// A write's dependencies are its own dot only; the rest of the session's token is dropped.
-    TokenKeepsOnlyTheDot,
-    /// A hard fold drops entries and leaves the floor where it was.
-    FoldKeepsFloor,
-    /// A heartbeat promises the current hlc although records below it were not sent yet.
-    PromiseAheadOfData,
-    /// After a restart the hlc starts from the last record in the log, not from the lease.
-    RestartWithoutLease,
-    /// A write is answered before its record is durable.
-    AnswerBeforeFsync,
-    /// Recovery drops the last records of the log.
-    RecoveryDropsTail,
-    /// Records at or below the vector are applied again.
-    ReapplyBelowVector,
-    /// The version that arrives last wins, whatever its order.
-    LastArrivalWins,
-    /// A tombstone is collected as soon as it is the newest version.
-    TombstoneCollectedEarly,
-    /// A delete removes the key and leaves no tombstone.
-    DeleteWithoutTombstone,
-    /// A forwarded request carries no token.
-    ForwardDropsToken,
-    /// A token is accepted whatever its MAC.
-    MacNotChecked,
-    /// A push is accepted although records before it are missing.
-    GapAccepted,
-    /// A write's answer carries the token that came in, without the new dot.
-    AnswerWithoutDot,
-    /// A retry with a known idempotency key is applied as a new write.
-    RetryAppliedTwice,
+macro_rules! mutants {
+    ($($(#[$wrong:meta])* $mutant:ident => $name:literal,)*) => {
+        /// A bug that can be planted, named by what is wrong.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Mutant {
+            $($(#[$wrong])* $mutant,)*
+        }
+
+        impl Mutant {
+            /// All of them, in the order of the mutant table.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$mutant),*];
+
+            /// What it is called on the command line and in plans.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$mutant => $name,)*
+                }
+            }
+        }
+    };
 }
 
-impl Mutant {
-    /// All of them, in the order of the mutant table.
-    pub const ALL: [Mutant; 16] = [
-        Self::ReadWithoutCheck,
-        Self::TokenKeepsOnlyTheDot,
-        Self::FoldKeepsFloor,
-        Self::PromiseAheadOfData,
-        Self::RestartWithoutLease,
-        Self::AnswerBeforeFsync,
-        Self::RecoveryDropsTail,
-        Self::ReapplyBelowVector,
-        Self::LastArrivalWins,
-        Self::TombstoneCollectedEarly,
-        Self::DeleteWithoutTombstone,
-        Self::ForwardDropsToken,
-        Self::MacNotChecked,
-        Self::GapAccepted,
-        Self::AnswerWithoutDot,
-        Self::RetryAppliedTwice,
-    ];
+mutants! {
+    /// A read answers without asking whether what the token names is applied.
+    ReadWithoutCheck => "read-without-check",
+    /// A write's dependencies are its own dot only; the rest of the session's token is dropped.
+    TokenKeepsOnlyTheDot => "token-keeps-only-the-dot",
+    /// A hard fold drops entries and leaves the floor where it was.
+    FoldKeepsFloor => "fold-keeps-floor",
+    /// A token is accepted whatever its MAC.
+    MacNotChecked => "mac-not-checked",
+    /// A forwarded request carries no token.
+    ForwardDropsToken => "forward-drops-token",
+    /// A write's answer carries the token that came in, without the new dot.
+    AnswerWithoutDot => "answer-without-dot",
+    /// A read that finds a tombstone answers as if the key had never been written: its token does not stand for the delete.
+    TombstoneReadForgotten => "tombstone-read-forgotten",
+
+    /// A write's hlc is above what its replica has seen, and not above what its session has seen.
+    HlcIgnoresToken => "hlc-ignores-token",
+    /// After a restart the hlc starts from the last record in the log, not from the lease.
+    RestartWithoutLease => "restart-without-lease",
+    /// A promise goes beyond the lease that is durable, to one that is on its way to the disk.
+    LeaseAfterUse => "lease-after-use",
+    /// A node that says that it takes no writes, since its clock is ahead, takes them.
+    ClockAheadWrites => "clock-ahead-writes",
+
+    /// A heartbeat promises the current hlc although records below it were not sent yet.
+    PromiseAheadOfData => "promise-ahead-of-data",
+    /// A promise passes over an own write that is on its way to the disk.
+    PromiseOverPending => "promise-over-pending",
+    /// A push is accepted although records before it are missing.
+    GapAccepted => "gap-accepted",
+    /// A push goes on behind the last push, not behind what was acknowledged.
+    PushSkipsUnacknowledged => "push-skips-unacknowledged",
+    /// The first record of a run is left out of the answer to a pull.
+    PullSkipsRecord => "pull-skips-record",
+    /// The answer to a pull promises what was received, although it is not applied and so not in the answer.
+    PullPromisesReceived => "pull-promises-received",
+    /// The log is believed to reach back over records that came with a transfer, and are not in it.
+    LogReachesTooFar => "log-reaches-too-far",
+    /// Who lost its disk promises again when the first peer has told what it has, not when all have.
+    WipedPromisesEarly => "wiped-promises-early",
+    /// Records at or below the vector are applied again.
+    ReapplyBelowVector => "reapply-below-vector",
+
+    /// What is taken over counts up to the vector of the last part, not of the first.
+    TransferKeepsLastVector => "transfer-keeps-last-vector",
+    /// A transfer replaces what is here, also what its source has not heard of.
+    TransferDropsOwn => "transfer-drops-own",
+    /// A transfer keeps versions that its source has seen superseded and collected.
+    TransferWithoutAuthority => "transfer-without-authority",
+    /// Who is too far behind for any log does not ask for a transfer.
+    CutNotTransferred => "cut-not-transferred",
+    /// A transfer goes on for ever after the snapshot that was to make it durable was given up.
+    TransferNotGivenUp => "transfer-not-given-up",
+
+    /// A write is answered before its record is durable.
+    AnswerBeforeFsync => "answer-before-fsync",
+    /// Recovery drops the last records of the log.
+    RecoveryDropsTail => "recovery-drops-tail",
+    /// Recovery believes a frame whatever its checksum.
+    TornTailKept => "torn-tail-kept",
+    /// Recovery writes the end of the log again, but not the size of its last segment.
+    SegmentSizeForgotten => "segment-size-forgotten",
+    /// A snapshot is read before the records that it stands for are applied.
+    SnapshotBeforeApplied => "snapshot-before-applied",
+
+    /// The version that arrives last wins, whatever its order.
+    LastArrivalWins => "last-arrival-wins",
+    /// Of two versions with one hlc the one that arrives last wins, whatever its actor.
+    TieByArrival => "tie-by-arrival",
+    /// A tombstone is collected as soon as it is the newest version.
+    TombstoneCollectedEarly => "tombstone-collected-early",
+    /// A delete removes the key and leaves no tombstone.
+    DeleteWithoutTombstone => "delete-without-tombstone",
+
+    /// The stable time counts what a replica has of its own actor, and nothing of the others of its shard.
+    StableCountsOnlyItself => "stable-counts-only-itself",
+    /// The stable time is the least report that has come, although some actors have not reported.
+    StableWithoutSilent => "stable-without-silent",
+
+    /// A retry with a known idempotency key is applied as a new write.
+    RetryAppliedTwice => "retry-applied-twice",
+    /// The name of an operation is forgotten once its first record is stable, although a second may be on its way.
+    NameForgottenEarly => "name-forgotten-early",
+    /// A forward that arrives twice is taken twice.
+    ForwardTakenTwice => "forward-taken-twice",
+    /// A write that a member did not answer is tried at another.
+    WriteTriedTwice => "write-tried-twice",
+    /// A write that too few replicas hold in time is refused as if it had not been applied.
+    RefusedAfterApplied => "refused-after-applied",
+    /// A replica acknowledges records when they arrive, not when they are durable.
+    AckBeforeDurable => "ack-before-durable",
+    /// A write concern counts the replica that took the write twice.
+    ConcernCountsItself => "concern-counts-itself",
+
+    /// A peer that was suspected once is not trusted again.
+    NeverTrustedAgain => "never-trusted-again",
 }
 
 /// No planted bug has this name.
@@ -74,31 +136,14 @@ impl std::str::FromStr for Mutant {
 
     /// Accepts exactly what `Display` writes.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let named = Self::ALL.into_iter().find(|mutant| mutant.to_string() == text);
+        let named = Self::ALL.into_iter().find(|mutant| mutant.name() == text);
         named.ok_or_else(|| NoSuchMutant(text.to_owned()))
     }
 }
 
 impl fmt::Display for Mutant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ReadWithoutCheck => "read-without-check",
-            Self::TokenKeepsOnlyTheDot => "token-keeps-only-the-dot",
-            Self::FoldKeepsFloor => "fold-keeps-floor",
-            Self::PromiseAheadOfData => "promise-ahead-of-data",
-            Self::RestartWithoutLease => "restart-without-lease",
-            Self::AnswerBeforeFsync => "answer-before-fsync",
-            Self::RecoveryDropsTail => "recovery-drops-tail",
-            Self::ReapplyBelowVector => "reapply-below-vector",
-            Self::LastArrivalWins => "last-arrival-wins",
-            Self::TombstoneCollectedEarly => "tombstone-collected-early",
-            Self::DeleteWithoutTombstone => "delete-without-tombstone",
-            Self::ForwardDropsToken => "forward-drops-token",
-            Self::MacNotChecked => "mac-not-checked",
-            Self::GapAccepted => "gap-accepted",
-            Self::AnswerWithoutDot => "answer-without-dot",
-            Self::RetryAppliedTwice => "retry-applied-twice",
-        })
+        f.pad(self.name())
     }
 }
 

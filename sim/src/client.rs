@@ -3,7 +3,7 @@
 //! Clients are outside of the cluster: they reach each node over a link of their own, and a request that gets no answer in time is
 //! never read as 'did not happen'.
 
-use std::{fmt, ops::RangeInclusive};
+use std::{collections::BTreeSet, fmt, ops::RangeInclusive};
 
 use axum::{
     Router,
@@ -23,30 +23,49 @@ pub struct ClientLink {
     pub latency_us: RangeInclusive<u64>,
     /// The probability that a request is lost, and that an answer is.
     pub loss: f64,
+    /// The ways on which everything is lost.
+    pub cut: BTreeSet<Way>,
+}
+
+/// From a client to a node, or from a node to its clients. The numbers are part of what a seed means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    /// Requests.
+    There = 0,
+    /// Answers.
+    Back = 1,
 }
 
 impl Default for ClientLink {
     fn default() -> Self {
-        Self { latency_us: 100..=500, loss: 0.0 }
+        Self { latency_us: 100..=500, loss: 0.0, cut: BTreeSet::new() }
     }
 }
 
 impl ClientLink {
     /// What happens to one request or answer: how long it takes, or `None` when it is lost.
-    pub(crate) fn draw_us(&self, mut chance: Chance) -> Option<u64> {
+    pub(crate) fn draw_us(&self, way: Way, mut chance: Chance) -> Option<u64> {
         let lost = chance.happens(self.loss);
         let takes_us = chance.between(&self.latency_us);
-        (!lost).then_some(takes_us)
+        (!lost && !self.cut.contains(&way)).then_some(takes_us)
     }
 }
 
-/// Which way something goes. The numbers are part of what a seed means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Way {
-    /// A request.
-    There = 0,
-    /// An answer.
-    Back = 1,
+impl fmt::Display for ClientLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { latency_us, loss, cut } = self;
+        write!(f, "{}..{} us, loss {loss}", latency_us.start(), latency_us.end())?;
+        cut.iter().try_for_each(|way| write!(f, ", {way} are lost"))
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::There => "requests",
+            Self::Back => "answers",
+        })
+    }
 }
 
 /// Why a client got no answer.

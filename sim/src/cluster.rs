@@ -112,7 +112,7 @@ impl Clients {
     fn travel_us(&mut self, (client, node, way): (u32, NodeId, Way), now_us: u64) -> Option<u64> {
         let count = self.moments.entry((client, node, way)).or_default().next(now_us);
         let key = [client.into(), node.0.into(), now_us, way as u64, count];
-        self.links[row(node)].draw_us(self.streams.at(now_us).keyed(Purpose::Clients, key))
+        self.links[row(node)].draw_us(way, self.streams.at(now_us).keyed(Purpose::Clients, key))
     }
 }
 
@@ -217,8 +217,7 @@ impl Cluster {
         let mut clients = self.clients();
         let link = &mut clients.links[row(node)];
         change(link);
-        let (from_us, to_us, loss) = (link.latency_us.start(), link.latency_us.end(), link.loss);
-        self.world.note(Entry::Fault(&format_args!("clients of {node}: {from_us}..{to_us} us, loss {loss}")));
+        self.world.note(Entry::Fault(&format_args!("clients of {node}: {link}")));
     }
 
     /// Sends a client's request to a node and waits for the answer.

@@ -210,6 +210,28 @@ impl Fault {
         }
     }
 
+    /// The names of all kinds.
+    pub const KINDS: [&'static str; 18] = [
+        "kill",
+        "power loss",
+        "blackout",
+        "restart storm",
+        "stop",
+        "pause",
+        "partition",
+        "one way",
+        "ring",
+        "isolate",
+        "hold",
+        "swizzle",
+        "clock jump",
+        "clock drift",
+        "slow disk",
+        "full disk",
+        "failing sync",
+        "lost disk",
+    ];
+
     /// The name of its kind, for counting.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -111,6 +111,8 @@ pub struct Operation {
     pub invocation: Invocation,
     /// Its place among the session's writes, from 1; 0 for a read.
     pub sequence: u32,
+    /// How many replicas must hold it before it is answered.
+    pub concern: u8,
     /// How often it was sent.
     pub attempts: u8,
     /// When it was answered, in simulated microseconds.
@@ -216,6 +218,7 @@ impl History {
             id,
             invocation,
             sequence,
+            concern: 1,
             attempts: 1,
             returned_us: None,
             outcome: Outcome::Pending,

@@ -10,32 +10,39 @@
 //!   madsim      executor and simulated time
 //! ```
 //!
-//! [`conformance`] holds this world and tokio's to the same promises. Those who watch plug in by [`observe`].
+//! [`conformance`] holds this world and tokio's to the same promises. Those who watch plug in by [`observe`]. [`scenario`] tells stories
+//! of small clusters.
 
 #[cfg(not(madsim))]
 compile_error!(
     "the simulator needs --cfg madsim: it stands in .cargo/config.toml, and any RUSTFLAGS in the environment overrides it"
 );
 
+pub mod blackbox;
 pub mod capsule;
 pub mod checker;
 pub mod client;
 pub mod cluster;
 pub mod conformance;
+pub mod coverage;
 pub mod diff;
 pub mod doom;
 pub mod explain;
 pub mod fault;
 pub mod history;
+pub mod marks;
 pub mod mutants;
 pub mod nemesis;
 pub mod observe;
+pub mod parallel;
 pub mod picture;
 pub mod plan;
 pub mod referee;
 pub mod relative;
 pub mod request;
+pub mod review;
 pub mod run;
+pub mod scenario;
 pub mod seeded;
 pub mod shrink;
 pub mod streams;

@@ -12,7 +12,9 @@ use causeway::id::NodeId;
 
 use crate::{
     cluster::Cluster,
+    coverage::{Coverage, Phase},
     fault::{Breakage, Fault, Timed},
+    marks::{Sight, seen},
     plan::{Losses, Plan, Reordering},
     referee::Referee,
     trace::Entry,
@@ -35,7 +37,12 @@ struct State {
     broken: BTreeMap<u64, Breakage>,
     next_breakage: u64,
     jumped_ms: BTreeMap<NodeId, i64>,
+    drifts_ppm: BTreeMap<NodeId, i64>,
+    /// How many faults of each kind of trouble are under way.
+    paused: u32,
+    disturbed_disks: u32,
     done: BTreeMap<&'static str, u64>,
+    coverage: Coverage,
     is_over: bool,
 }
 
@@ -78,12 +85,18 @@ impl Nemesis {
         self.state().done.clone()
     }
 
+    /// How often each kind of fault began in each phase.
+    pub fn coverage(&self) -> Coverage {
+        self.state().coverage.clone()
+    }
+
     /// Ends all faults. Faults under way do nothing more.
     pub fn heal(&self) {
         let jumped_ms = {
             let mut state = self.state();
             state.is_over = true;
             state.broken.clear();
+            state.drifts_ppm.clear();
             std::mem::take(&mut state.jumped_ms)
         };
         let world = self.cluster.world();
@@ -104,7 +117,7 @@ impl Nemesis {
             return;
         }
         self.cluster.world().note(Entry::Fault(&fault));
-        *self.state().done.entry(fault.kind()).or_default() += 1;
+        self.count(fault.kind());
         match fault {
             Fault::Kill { node, down_ms } => self.crash(&[node], Death::Kill, down_ms).await,
             Fault::PowerLoss { node, down_ms } => self.crash(&[node], Death::PowerLoss, down_ms).await,
@@ -130,7 +143,10 @@ impl Nemesis {
             }
             Fault::Swizzle { cut, heal, step_ms } => self.swizzle(cut, heal, step_ms).await,
             Fault::Jump { node, by_ms } => self.jump(node, by_ms),
-            Fault::Drift { node, ppm } => self.cluster.world().change_clock(node, ClockChange::Drift { ppm }),
+            Fault::Drift { node, ppm } => {
+                self.state().drifts_ppm.insert(node, ppm);
+                self.cluster.world().change_clock(node, ClockChange::Drift { ppm });
+            }
             Fault::SlowDisk { node, factor, for_ms } => {
                 self.disturb(node, for_ms, |disk| disk.slowness = factor, |disk| disk.slowness = 1).await;
             }
@@ -150,6 +166,37 @@ impl Nemesis {
         }
     }
 
+    fn count(&self, kind: &'static str) {
+        let phases = self.phases();
+        if phases != [Phase::Quiet] {
+            seen(Sight::FaultsOverlap);
+        }
+        let mut state = self.state();
+        *state.done.entry(kind).or_default() += 1;
+        for phase in phases {
+            *state.coverage.entry((kind, phase)).or_default() += 1;
+        }
+    }
+
+    /// What is under way at the moment.
+    fn phases(&self) -> Vec<Phase> {
+        let world = self.cluster.world();
+        let is_down = self.cluster.nodes().any(|node| !world.lives(node));
+        let catches_up = self.referee.with(|judge| judge.is_catching_up(world.now_us()));
+        let state = self.state();
+        let clocks = state.jumped_ms.values().chain(state.drifts_ppm.values());
+        let all = [
+            (is_down, Phase::SomeoneDown),
+            (state.paused > 0, Phase::SomeonePaused),
+            (!state.broken.is_empty(), Phase::Partitioned),
+            (state.disturbed_disks > 0, Phase::DiskTrouble),
+            (clocks.into_iter().any(|off| *off != 0), Phase::ClockTrouble),
+            (catches_up, Phase::CatchingUp),
+        ];
+        let phases: Vec<Phase> = all.into_iter().filter(|(is_on, _)| *is_on).map(|(_, phase)| phase).collect();
+        if phases.is_empty() { vec![Phase::Quiet] } else { phases }
+    }
+
     /// Not everything that was drawn can be done: what is dead cannot be killed, and a disk is lost only where that loses nothing.
     fn is_possible(&self, fault: &Fault) -> bool {
         match fault {
@@ -159,7 +206,11 @@ impl Nemesis {
             | Fault::Stop { node, .. }
             | Fault::Pause { node, .. } => self.cluster.world().lives(*node),
             Fault::LostDisk { node, .. } => {
-                self.cluster.world().lives(*node) && (self.losses == Losses::Allowed || self.referee.is_held_elsewhere(*node))
+                let is_spared = self.losses == Losses::None && !self.referee.is_held_elsewhere(*node);
+                if is_spared {
+                    seen(Sight::DiskSpared);
+                }
+                self.cluster.world().lives(*node) && !is_spared
             }
             _ => true,
         }
@@ -178,7 +229,9 @@ impl Nemesis {
 
     async fn pause(&self, node: NodeId, for_ms: u64) {
         self.cluster.world().pause(node);
+        self.state().paused += 1;
         self.sleep_ms(for_ms).await;
+        self.state().paused -= 1;
         self.cluster.world().resume(node);
     }
 
@@ -202,7 +255,9 @@ impl Nemesis {
         end: impl FnOnce(&mut DiskSettings),
     ) {
         self.cluster.world().change_disk(node, begin);
+        self.state().disturbed_disks += 1;
         self.sleep_ms(for_ms).await;
+        self.state().disturbed_disks -= 1;
         self.cluster.world().change_disk(node, end);
     }
 

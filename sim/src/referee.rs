@@ -74,8 +74,11 @@ impl Referee {
 pub struct Ear(pub Arc<Referee>);
 
 impl Observer for Ear {
-    fn event(&mut self, _at_us: u64, node: NodeId, event: &Event) {
-        self.0.judge(|judge| judge.happened(node, event));
+    fn event(&mut self, at_us: u64, node: NodeId, event: &Event) {
+        self.0.judge(|judge| {
+            judge.pass_time(at_us);
+            judge.happened(node, event)
+        });
     }
 }
 

@@ -3,14 +3,20 @@
 //! Warm-up; faults under load; heal; then liveness: within 30 simulated seconds every request is answered and all replicas agree;
 //! then the final scan, which no acknowledged write may be missing from. A violation ends the run at the event that shows it.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use causeway::{clock::TokenKeys, id::NodeId, mutant::Mutant, store::Key};
 
 use crate::{
-    checker::{Answer, Judge, Property, Reading, Violation, answers::outcome_of, convergence},
+    checker::{Answer, Judge, Property, Reading, Violation, answers::outcome_of},
     cluster::Cluster,
+    coverage::Coverage,
     history::{Kind, OpId, Operation, Outcome},
+    marks::{self, Mark, Sight, seen},
     nemesis::Nemesis,
     plan::{Losses, Plan},
     referee::{Ear, Referee},
@@ -53,6 +59,10 @@ pub struct Report {
     pub operations: u32,
     /// How often each kind of fault happened.
     pub faults: BTreeMap<&'static str, u64>,
+    /// How often each kind of fault began while what else was under way.
+    pub coverage: Coverage,
+    /// Which places were reached, in the program and in the simulator.
+    pub marks: BTreeSet<Mark>,
     /// The most characters that a token had.
     pub longest_token: usize,
     /// Stands for everything that happened: two runs with the same digest are the same.
@@ -108,13 +118,30 @@ pub fn run_seed(seed: u64, mutant: Option<Mutant>, keep: Keep) -> Report {
 
 /// Runs a plan on a thread of its own. A panic of the program is a verdict, not a panic here.
 pub fn run_plan(plan: Plan, keep: Keep) -> Report {
-    run_forked(plan, keep, None)
+    run_changed(plan, keep, Changes::default())
 }
 
-/// The same, with another chance from a time on.
-pub fn run_forked(plan: Plan, keep: Keep, fork: Option<Fork>) -> Report {
+/// Runs a plan as [`run_plan`] does, without listening to one of the [`CHECKERS`](crate::checker::CHECKERS).
+pub fn run_plan_without(plan: Plan, keep: Keep, without: Option<&'static str>) -> Report {
+    run_changed(plan, keep, Changes { without, fork: None })
+}
+
+/// Runs a plan as [`run_plan`] does, with another chance from a time on.
+pub fn run_forked(plan: Plan, keep: Keep, fork: Fork) -> Report {
+    run_changed(plan, keep, Changes { without: None, fork: Some(fork) })
+}
+
+/// What is not as in other runs of a plan.
+#[derive(Clone, Copy, Default)]
+struct Changes {
+    /// Nobody listens to this checker.
+    without: Option<&'static str>,
+    fork: Option<Fork>,
+}
+
+fn run_changed(plan: Plan, keep: Keep, Changes { without, fork }: Changes) -> Report {
     let (seed, mutant) = (plan.seed, plan.mutant);
-    let run = move || run_seeded(seed, mutant, move |streams| simulate(plan, streams.forked(fork), keep));
+    let run = move || run_seeded(seed, mutant, move |streams| simulate(plan, streams.forked(fork), keep, without));
     std::panic::catch_unwind(run).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
         let verdict = Verdict::Crash(text.unwrap_or("a panic without a message").to_owned());
@@ -131,7 +158,7 @@ struct Run {
     workload: Arc<Workload>,
 }
 
-async fn simulate(plan: Plan, streams: Streams, keep: Keep) -> Report {
+async fn simulate(plan: Plan, streams: Streams, keep: Keep, without: Option<&'static str>) -> Report {
     let cluster = Cluster::found(plan.cluster(keep), streams).expect("a plan's cluster can be founded");
     let mut judge =
         Judge::new(cluster.config(), plan.sessions().into(), TokenKeys::default().of_cluster(cluster.config().cluster()));
@@ -140,6 +167,9 @@ async fn simulate(plan: Plan, streams: Streams, keep: Keep) -> Report {
     }
     if plan.losses == Losses::Allowed {
         judge.allow_losses();
+    }
+    if let Some(checker) = without {
+        judge.ignore(checker);
     }
     let referee = Referee::new(judge);
     cluster.world().observe_with(Arc::new(std::sync::Mutex::new(Ear(referee.clone()))));
@@ -174,7 +204,7 @@ impl Run {
         let give_up_us = self.cluster.world().now_us() + PATIENCE_US;
         loop {
             let (lacking, readings) = self.scan().await;
-            let disagreement = convergence::check_agreement(&readings).err();
+            let disagreement = self.referee.with(|judge| judge.agreed(&readings)).err();
             let lacking = match (lacking, &disagreement) {
                 (None, None) => {
                     let judged = self.referee.with(|judge| judge.quiescent(&readings));
@@ -189,6 +219,7 @@ impl Run {
                     (lacking, _) => Verdict::Liveness(lacking.unwrap_or_default()),
                 };
             }
+            seen(Sight::SettledLater);
             self.cluster.world().sleep_us(LOOK_AGAIN_US).await;
         }
     }
@@ -239,8 +270,9 @@ impl Run {
             let whole = if self.keep == Keep::All { history.whole().into_iter().cloned().collect() } else { Vec::new() };
             (history.invoked(), judge.longest_token(), whole)
         });
-        let (faults, probed, ended_us) = (self.nemesis.done(), self.workload.probed(), world.now_us());
-        Report { verdict, ended_us, operations, faults, longest_token, digest, probed, history, trace }
+        let (faults, coverage, marks) = (self.nemesis.done(), self.nemesis.coverage(), marks::take());
+        let (probed, ended_us) = (self.workload.probed(), world.now_us());
+        Report { verdict, ended_us, operations, faults, coverage, marks, longest_token, digest, probed, history, trace }
     }
 }
 

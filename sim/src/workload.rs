@@ -17,6 +17,7 @@ use crate::{
     client::NoAnswer,
     cluster::Cluster,
     history::{Invocation, Kind, OpId, Outcome, SessionId},
+    marks::{Sight, seen},
     plan::{Action, Plan, Planned, Retry},
     referee::Referee,
     request::{KeyCall, forge, read},
@@ -98,7 +99,7 @@ impl Workload {
             let at_us = span_us.start + planned.at_ms * 1_000;
             world.sleep_us(at_us.saturating_sub(world.now_us())).await;
             if world.now_us() >= span_us.end {
-                return;
+                return seen(Sight::LeftOver);
             }
             match planned.action {
                 Action::Forge { key } => self.try_forged(planned.session, planned.node, planned.op, key).await,
@@ -119,7 +120,10 @@ impl Workload {
             idempotency: call.idempotency(),
             at_us: self.cluster.world().now_us(),
         };
-        self.referee.with(|judge| judge.invoke_as(op, invocation));
+        self.referee.with(|judge| {
+            judge.invoke_as(op, invocation);
+            judge.require(op, call.write_concern);
+        });
         if call.kind == Kind::Put {
             lock(&self.before).insert(op, session.touched.clone());
         }
@@ -131,6 +135,7 @@ impl Workload {
             }
             if random.random_bool(0.5) {
                 node = NodeId(random.random_range(0..u32::from(self.cluster.plan().nodes)));
+                seen(Sight::RetriedElsewhere);
             }
             call.token = lock(&self.tokens).get(&session.id).cloned();
             self.referee.with(|judge| judge.retry(op));
@@ -170,7 +175,9 @@ impl Workload {
         let (kind, retry, concern) = match planned.action {
             Action::Get { .. } | Action::Forge { .. } => return (KeyCall::get(key, token), Retry::Never),
             Action::Probe { .. } => {
-                let key = session.saw.and_then(|write| self.touched_before(write, random)).unwrap_or(key);
+                let touched = session.saw.and_then(|write| self.touched_before(write, random));
+                touched.iter().for_each(|_| seen(Sight::ProbeFollowed));
+                let key = touched.unwrap_or(key);
                 lock(&self.probed).insert(op, key.clone());
                 return (KeyCall::get(key, token), Retry::Never);
             }

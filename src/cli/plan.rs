@@ -267,6 +267,7 @@ fn node_settings(settings: &Settings) -> node::Settings {
         drift_ms: settings.drift_ms,
         max_memory_bytes: settings.max_memory_bytes,
         tail_bytes: settings.tail_bytes,
+        part_bytes: node::Settings::default().part_bytes,
         operation_ttl_ms: settings.operation_ttl_ms,
         operation_limit: settings.operation_limit,
         hop_limit: settings.hop_limit,

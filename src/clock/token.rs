@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{Dot, Hlc};
 use crate::{
     id::{ActorId, Epoch},
+    mark::{Mark, reached},
     mutant::{Mutant, planted},
 };
 
@@ -139,6 +140,7 @@ impl Token {
     /// The hard fold to at most `cap` entries.
     pub fn fold_to(&mut self, cap: usize) {
         let Some(excess) = self.entries.len().checked_sub(cap).filter(|excess| *excess > 0) else { return };
+        reached(Mark::HardFold);
         let mut hlcs: Vec<Hlc> = self.entries.iter().map(|(_, hlc)| *hlc).collect();
         hlcs.sort_unstable();
         let floor = hlcs[excess - 1];

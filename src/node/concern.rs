@@ -7,6 +7,8 @@ use crate::{
     clock::{Dot, Hlc},
     error::Refusal,
     id::NodeId,
+    mark::{Mark, reached},
+    mutant::{Mutant, planted},
 };
 
 #[derive(Debug)]
@@ -47,6 +49,9 @@ impl Node {
             // Recognised retry of a write that its own actor made durable before it sent it here.
             holders.extend(self.plan.config.by_actor(dot.actor).map(|member| member.node));
         }
+        if planted(Mutant::ConcernCountsItself) {
+            holders.insert(self.plan.me);
+        }
         let lacking = usize::from(write_concern).saturating_sub(1);
         if holders.len() >= lacking {
             return self.acknowledge_to(origin, answer, dot);
@@ -71,6 +76,7 @@ impl Node {
         }
         for number in done {
             if let Some(entry) = self.concerns.entries.remove(&number) {
+                reached(Mark::ConcernMetLate);
                 self.acknowledge_to(entry.origin, entry.answer, entry.dot);
             }
         }
@@ -82,8 +88,10 @@ impl Node {
         let due = self.concerns.entries.iter().filter(|(_, entry)| entry.until_us <= now_us).map(|(number, _)| *number);
         for number in due.collect::<Vec<_>>() {
             if let Some(entry) = self.concerns.entries.remove(&number) {
+                reached(Mark::ConcernMissed);
+                let refuses = planted(Mutant::RefusedAfterApplied);
                 self.counters.outcome_unknown += 1;
-                self.answer(entry.origin, Err(Refusal::OutcomeUnknown));
+                self.answer(entry.origin, Err(if refuses { Refusal::NotSatisfied } else { Refusal::OutcomeUnknown }));
             }
         }
     }

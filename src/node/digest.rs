@@ -12,6 +12,7 @@ use super::{Node, transfer::Purpose};
 use crate::{
     clock::{Dot, Hlc, VersionVector},
     id::{ActorId, NodeId, Slot},
+    mark::{Mark, reached},
     message::Message,
     placement::SLOTS,
 };
@@ -97,8 +98,10 @@ impl Node {
             self.digest.contradicted.remove(&range);
             return;
         }
+        reached(Mark::DigestDiffers);
         match self.digest.contradicted.get(&range) {
             Some((other, theirs)) if *other != from && *theirs == hash => {
+                reached(Mark::RangeCorrupt);
                 self.digest.corrupt.insert(range, from);
             }
             known => {

@@ -14,6 +14,7 @@ use crate::{
     clock::Token,
     error::Refusal,
     id::{NodeId, RequestId, ShardId},
+    mark::{Mark, reached},
     message::{Forward, Message},
     mutant::{Mutant, planted},
 };
@@ -120,6 +121,7 @@ impl Node {
         if !enough_time || ask.hops == 0 || self.pick_member(&ask, self.shard, &tried).is_none() {
             return false;
         }
+        reached(Mark::Failover);
         self.try_member(ask, self.shard, tried, Refusal::NotSatisfied);
         true
     }
@@ -139,7 +141,7 @@ impl Node {
         tried.insert(to);
         ask.hops -= 1;
         let attempt_us = 1_000 * self.plan.settings.attempt_ms();
-        let until_us = if is_write(&ask.request) { ask.expires_us } else { ask.expires_us.min(now_us + attempt_us) };
+        let until_us = if is_tried_once(&ask.request) { ask.expires_us } else { ask.expires_us.min(now_us + attempt_us) };
         let number = self.forwards.next;
         self.forwards.next += 1;
         let mut request = ask.request.clone();
@@ -173,8 +175,9 @@ impl Node {
     }
 
     pub(super) fn receive_forward(&mut self, from: NodeId, forward: Forward) {
-        if !self.forwards.taken.entry(from).or_default().take(forward.number) {
-            return;
+        let is_new = self.forwards.taken.entry(from).or_default().take(forward.number);
+        if !is_new && !planted(Mutant::ForwardTakenTwice) {
+            return reached(Mark::ForwardTwice);
         }
         let ask = Ask {
             origin: Origin::Peer { node: from, number: forward.number },
@@ -206,7 +209,7 @@ impl Node {
 
     /// The link to a node broke: reads are tried elsewhere, writes wait for an answer that may still come.
     pub(super) fn forwards_lost(&mut self, node: NodeId) {
-        let lost = |entry: &Forwarded| entry.to == node && !is_write(&entry.ask.request);
+        let lost = |entry: &Forwarded| entry.to == node && !is_tried_once(&entry.ask.request);
         self.retry_where(lost);
     }
 
@@ -225,7 +228,8 @@ impl Node {
         let numbers = self.forwards.entries.iter().filter(|(_, entry)| lost(entry)).map(|(number, _)| *number);
         for number in numbers.collect::<Vec<_>>() {
             let Some(entry) = self.forwards.entries.remove(&number) else { continue };
-            if is_write(&entry.ask.request) {
+            if is_tried_once(&entry.ask.request) {
+                reached(Mark::WriteUnanswered);
                 self.counters.outcome_unknown += 1;
                 self.answer(entry.ask.origin, Err(Refusal::OutcomeUnknown));
             } else {
@@ -236,6 +240,7 @@ impl Node {
     }
 
     fn try_next(&mut self, entry: Forwarded, refusal: Refusal) {
+        reached(Mark::ForwardTriedNext);
         let mut ask = entry.ask;
         // A hop is what a request has travelled, not how often this node tried.
         ask.hops += 1;
@@ -256,6 +261,11 @@ impl Node {
 
 fn is_write(request: &Request) -> bool {
     matches!(request, Request::Key(request) if matches!(request.command, Command::Write { .. }))
+}
+
+/// Whether it must not be tried again where it may have been applied.
+fn is_tried_once(request: &Request) -> bool {
+    is_write(request) && !planted(Mutant::WriteTriedTwice)
 }
 
 /// Whether another member may do what this one refused. All of these say that nothing was applied.

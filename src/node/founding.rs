@@ -4,8 +4,8 @@
 //! that it ever sent. One whose log may lack something, or whose disk is gone, would need a new actor; until actors can be
 //! allocated it pulls, serves reads, passes writes to a peer, and takes none itself.
 //!
-//! An empty disk may be a first start or a lost disk. The node asks: nobody of its shard has a record of its actor, then it is a
-//! first start. While some of the shard do not answer, a majority of the cluster that was itself born with empty disks will do.
+//! An empty disk may be a first start or a lost disk. The node asks: nobody of its shard has a record or a promise of its actor, then
+//! it is a first start. While some of the shard do not answer, a majority of the cluster that was itself born with empty disks will do.
 //!
 //! A node that lost records of its own asks every peer of its shard for them before its actor promises anything again: what
 //! nobody has is lost, and what somebody has must not be skipped by a promise.
@@ -16,6 +16,7 @@ use super::{Event, Node, WhyNoWrites};
 use crate::{
     clock::{Hlc, HybridClock, VersionVector},
     id::NodeId,
+    mark::{Mark, reached},
     message::Message,
     mutant::{Mutant, planted},
     placement::SLOTS,
@@ -217,8 +218,8 @@ impl Node {
         let Some(actor) = self.actor_of(from) else { return };
         let shares_shard = self.links.contains_key(&from);
         let has_records = shares_shard && (self.tail.last(actor) > Hlc::ZERO || self.table.has_version_of(actor));
-        let heard = has_records || self.view.get(from).is_some_and(|peer| peer.wrote);
         let promised = self.applied.get(actor);
+        let heard = has_records || promised > Hlc::ZERO || self.view.get(from).is_some_and(|peer| peer.wrote);
         let born_empty = self.standing.born_empty;
         self.send(from, Message::FoundingReply { born_empty, heard, promised });
     }
@@ -239,6 +240,7 @@ impl Node {
         let newborn = 1 + testimonies.values().filter(|testimony| testimony.born_empty).count();
         let all_newborn = newborn == 1 + testimonies.len() && 2 * newborn > self.plan.config.members().len();
         if lost_disk {
+            reached(Mark::DiskLost);
             self.standing.founding = false;
             self.begin_without_actor(false);
         } else if shard_agrees || all_newborn {
@@ -271,7 +273,8 @@ impl Node {
     /// Once every peer of the shard has said what it has of this actor, its promises go on.
     fn own_records_found(&mut self) {
         let Some(own_from) = &self.standing.own_from else { return };
-        if self.links.keys().all(|node| own_from.contains(node)) {
+        let early = planted(Mutant::WipedPromisesEarly) && !own_from.is_empty();
+        if early || self.links.keys().all(|node| own_from.contains(node)) {
             self.standing.own_from = None;
             self.standing.serves = true;
             self.progressed = true;

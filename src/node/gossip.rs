@@ -8,13 +8,14 @@ use rand_chacha::rand_core::Rng;
 use super::{Node, WhyNoWrites};
 use crate::{
     id::NodeId,
+    mark::{Mark, reached},
     message::{Gossip, Heartbeat, Message},
 };
 
 /// A clock may be ahead of its peers' median by this part of the allowed drift.
 const AHEAD_PART_OF_DRIFT: u64 = 2;
-/// With fewer peers than this, none of two clocks can be told to be the wrong one.
-const PEERS_FOR_MEDIAN: usize = 2;
+/// With fewer clocks than this, none can be told to be the wrong one.
+const CLOCKS_FOR_MEDIAN: usize = 3;
 
 /// Whose turn it is.
 #[derive(Debug, Default)]
@@ -46,7 +47,7 @@ impl Node {
 
     pub(super) fn receive_gossip(&mut self, from: NodeId, gossip: Gossip) {
         let now_us = self.now.monotonic_us;
-        self.view.clock_of(from, gossip.wall_ms as i64 - self.now.wall_ms as i64);
+        self.view.clock_of(from, gossip.wall_ms, self.now);
         for (node, heartbeat) in gossip.heartbeats {
             if node == self.plan.me {
                 // An older process of this node beat further: go on above it.
@@ -60,16 +61,23 @@ impl Node {
         self.judge_clock();
     }
 
-    /// A node whose clock is ahead of its peers' median takes no writes: its hlcs would drag everyone's along.
+    /// A node whose clock is ahead of the median takes no writes: its hlcs would drag everyone's along. Its own clock counts, and of
+    /// two in the middle the one that is less far behind: one clock that is wrong stops nobody else.
     fn judge_clock(&mut self) {
         let trusted = self.view.peers().filter(|(_, peer)| !peer.suspected);
-        let mut ahead: Vec<i64> = trusted.map(|(_, peer)| -peer.clock_ahead_ms).collect();
+        let mut ahead: Vec<i64> = trusted.map(|(_, peer)| -peer.clock_ahead_ms(self.now)).chain([0]).collect();
         ahead.sort_unstable();
         let limit_ms = (self.plan.settings.drift_ms / AHEAD_PART_OF_DRIFT) as i64;
-        let is_ahead = ahead.len() >= PEERS_FOR_MEDIAN && ahead[ahead.len() / 2] > limit_ms;
+        let is_ahead = ahead.len() >= CLOCKS_FOR_MEDIAN && ahead[(ahead.len() - 1) / 2] > limit_ms;
         match (is_ahead, self.standing.writes()) {
-            (true, Ok(())) => self.stop_writing(WhyNoWrites::ClockAhead),
-            (false, Err(WhyNoWrites::ClockAhead)) => self.start_writing(),
+            (true, Ok(())) => {
+                reached(Mark::ClockAhead);
+                self.stop_writing(WhyNoWrites::ClockAhead);
+            }
+            (false, Err(WhyNoWrites::ClockAhead)) => {
+                reached(Mark::ClockBack);
+                self.start_writing();
+            }
             _ => {}
         }
     }

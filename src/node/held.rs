@@ -3,7 +3,11 @@
 //! view promises. Nothing of them has been applied anywhere.
 
 use super::{Node, forward::Ask};
-use crate::{error::Refusal, id::ShardId};
+use crate::{
+    error::Refusal,
+    id::ShardId,
+    mark::{Mark, reached},
+};
 
 /// The requests that are held, in the order in which they came.
 #[derive(Debug, Default)]
@@ -28,6 +32,7 @@ impl Node {
     }
 
     pub(super) fn hold(&mut self, ask: Ask, shard: ShardId) {
+        reached(Mark::Held);
         self.held.entries.push((ask, shard));
     }
 
@@ -41,7 +46,11 @@ impl Node {
     /// Tries all that is held once more. What still finds nobody is held again, or refused when its time is over.
     pub(super) fn retry_held(&mut self) {
         for (ask, shard) in std::mem::take(&mut self.held.entries) {
+            let forwarded = self.forwards.len();
             self.forward(ask, shard);
+            if self.forwards.len() > forwarded {
+                reached(Mark::HeldForwarded);
+            }
         }
     }
 }

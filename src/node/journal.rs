@@ -13,6 +13,7 @@ use crate::{
     clock::{Hlc, VersionVector},
     error::Refusal,
     id::{ActorId, Lsn, NodeId},
+    mark::{Mark, reached},
     mutant::{Mutant, planted},
     store::{Applied, Key, OperationId, Record, Write},
 };
@@ -148,12 +149,17 @@ impl Node {
         self.journal.entries.push_back(Entry { first: lsn, last: lsn, pending: Pending::Own(Box::new(own)) });
     }
 
+    /// Up to where records of an actor are applied, or on their way to the disk.
+    pub(super) fn received(&self, actor: ActorId) -> Hlc {
+        self.journal.received.get(actor).max(self.applied.get(actor))
+    }
+
     /// Logs a run of a peer's records. One that does not connect with what is here is refused: false.
     pub(super) fn log_run(&mut self, mut run: Received) -> bool {
         if self.takes_over() {
             return false;
         }
-        let known = self.journal.received.get(run.actor).max(self.applied.get(run.actor));
+        let known = self.received(run.actor);
         if run.start > known && !planted(Mutant::GapAccepted) {
             return false;
         }
@@ -300,6 +306,11 @@ impl Node {
         if self.applied.raise(run.actor, run.upto) {
             self.progressed = true;
             self.observe(|| Event::Promised { actor: run.actor, upto: run.upto });
+        }
+        if !run.writes.is_empty() && run.actor == self.actor {
+            reached(Mark::OwnRecordsPulled);
+        } else if !run.writes.is_empty() && self.actor_of(run.from) != Some(run.actor) {
+            reached(Mark::PulledFromThird);
         }
         if let Some(number) = run.acknowledge {
             self.acknowledge(run.from, number);

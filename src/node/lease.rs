@@ -2,7 +2,12 @@
 //! is ever used twice and no record comes below an old promise, whatever the wall clock does meanwhile.
 
 use super::{Effect, JournalCommand, Node, WhyNoWrites};
-use crate::{clock::Hlc, store::Marks};
+use crate::{
+    clock::Hlc,
+    mark::{Mark, reached},
+    mutant::{Mutant, planted},
+    store::Marks,
+};
 
 /// The lease runs at most this part of the allowed drift ahead of the clock.
 const PART_OF_DRIFT: u64 = 4;
@@ -73,12 +78,14 @@ impl Node {
         self.clock.observe(need);
         let now = self.clock.read(self.now.wall_ms);
         if now > self.lease.durable {
+            reached(Mark::LeaseRanOut);
             self.write_marks();
         }
-        let promise = now.min(self.lease.durable).max(self.applied.get(self.actor));
+        let bound = if planted(Mutant::LeaseAfterUse) { now } else { self.lease.durable };
+        let promise = now.min(bound).max(self.applied.get(self.actor));
         match self.journal.first_own_hlc() {
-            Some(pending) => promise.min(pending.previous()),
-            None => promise,
+            Some(pending) if !planted(Mutant::PromiseOverPending) => promise.min(pending.previous()),
+            _ => promise,
         }
     }
 }

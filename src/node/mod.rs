@@ -44,6 +44,7 @@ pub use status::{Counters, PeerStatus, Status};
 use crate::{
     clock::{Hlc, HybridClock, VersionVector},
     id::{ActorId, Epoch, Incarnation, NodeId, ShardId},
+    mark::{Mark, reached},
     message::{Envelope, Message},
     placement::{Config, Member},
     store::{Recovered, Table},
@@ -244,7 +245,7 @@ impl Node {
         match self.view.sender(from, envelope.incarnation) {
             view::Sender::Gone => {
                 self.counters.stale_messages += 1;
-                return;
+                return reached(Mark::OldIncarnation);
             }
             view::Sender::Fresh => {
                 self.forget_exchange(from);
@@ -255,7 +256,7 @@ impl Node {
         let changes = self.view.heard(from, self.now.monotonic_us);
         self.view_changed(changes);
         if envelope.message.repairs() && self.view.holds_off(from, self.now.monotonic_us) {
-            return;
+            return reached(Mark::HoldoffKept);
         }
         self.dispatch(from, envelope.message);
     }

@@ -12,6 +12,7 @@ use crate::{
     clock::Hlc,
     id::{ActorId, NodeId},
     message::{Message, Pull, PullAnswer, Run},
+    mutant::{Mutant, planted},
     store::Write,
 };
 
@@ -89,7 +90,11 @@ impl Node {
         let mut answer = PullAnswer { runs: Vec::new(), cut: false, more: false, serves: self.standing.serves() };
         let mut room = PULL_RECORDS;
         for actor in actors.into_iter().filter(|actor| *actor != asker || pull.own) {
-            let upto = if actor == self.actor { self.own_promise(pull.need) } else { self.applied.get(actor) };
+            let upto = match actor == self.actor {
+                true => self.own_promise(pull.need),
+                false if planted(Mutant::PullPromisesReceived) => self.received(actor),
+                false => self.applied.get(actor),
+            };
             let start = pull.vector.get(actor);
             if upto <= start {
                 continue;
@@ -98,7 +103,8 @@ impl Node {
                 answer.cut = true;
                 continue;
             }
-            let writes: Vec<_> = self.tail.range(actor, start, upto).take(room + 1).cloned().collect();
+            let skipped = usize::from(planted(Mutant::PullSkipsRecord));
+            let writes: Vec<_> = self.tail.range(actor, start, upto).skip(skipped).take(room + 1).cloned().collect();
             answer.runs.push(self.run_within(actor, (start, upto), writes, &mut room));
             answer.more |= answer.runs.last().is_some_and(|run| run.upto < upto);
         }
@@ -132,7 +138,7 @@ impl Node {
         if self.takes_over() {
             return;
         }
-        if answer.cut {
+        if answer.cut && !planted(Mutant::CutNotTransferred) {
             self.begin_transfer(from, Purpose::CatchUp);
         } else if answer.more {
             self.pull_from(from, Hlc::ZERO);

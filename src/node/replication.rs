@@ -9,6 +9,7 @@ use super::{Node, journal::Received};
 use crate::{
     clock::Hlc,
     id::NodeId,
+    mark::{Mark, reached},
     message::{Message, Push},
     mutant::{Mutant, planted},
 };
@@ -65,6 +66,7 @@ impl Node {
         for node in self.repairable_peers() {
             let Some(link) = self.links.get_mut(&node) else { continue };
             if link.in_flight.as_ref().is_some_and(|push| push.resend_us <= now_us) {
+                reached(Mark::PushResent);
                 link.in_flight = None;
             }
             if link.in_flight.is_none() && now_us >= link.last_sent_us + interval_us {
@@ -81,7 +83,8 @@ impl Node {
         if planted(Mutant::PromiseAheadOfData) && self.links[&node].promised < own_last {
             promise = self.clock.read(self.now.wall_ms);
         } else if self.tail.reaches(self.actor, start) {
-            writes.extend(self.tail.range(self.actor, start, own_last).take(PUSH_RECORDS).cloned());
+            let sent = if planted(Mutant::PushSkipsUnacknowledged) { self.links[&node].promised } else { Hlc::ZERO };
+            writes.extend(self.tail.range(self.actor, start.max(sent), own_last).take(PUSH_RECORDS).cloned());
             if writes.len() == PUSH_RECORDS {
                 promise = writes[PUSH_RECORDS - 1].dot.hlc;
             }
@@ -109,9 +112,13 @@ impl Node {
         if push.promise <= self.applied.get(actor) && push.start <= self.applied.get(actor) {
             return self.acknowledge(from, push.number);
         }
+        if planted(Mutant::AckBeforeDurable) && push.start <= self.received(actor) {
+            self.send(from, Message::PushAck { number: push.number, applied: push.promise });
+        }
         let run =
             Received { actor, start: push.start, writes: push.writes, upto: push.promise, from, acknowledge: Some(push.number) };
         if !self.log_run(run) && !self.takes_over() {
+            reached(Mark::PushRefused);
             self.acknowledge(from, push.number);
             self.pull_from(from, Hlc::ZERO);
         }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::{
-    Answer, Command, KeyAnswer, KeyRequest, Node, Outcome, Request,
+    Answer, Command, KeyAnswer, KeyRequest, Node, Outcome, Request, WhyNoWrites,
     forward::{Ask, Origin},
     waiting::Obstacle,
 };
@@ -15,9 +15,10 @@ use crate::{
     clock::{Dot, Hlc, Token},
     error::Refusal,
     id::{ActorId, RequestId},
+    mark::{Mark, reached},
     mutant::{Mutant, planted},
     placement::slot_of,
-    store::{Operation, OperationId, Remembered, Value, Write},
+    store::{Operation, OperationId, Remembered, Value, Version, Write},
 };
 
 /// A write accepted here, with what its answer needs.
@@ -126,7 +127,7 @@ impl Node {
                 self.counters.gets += 1;
                 self.answer(ask.origin, Ok(Answer::Key(answer)));
             }
-            Command::Write { .. } if self.standing.writes().is_err() => self.forward_or(ask, Refusal::NoWriter),
+            Command::Write { .. } if self.refuses_writes() => self.forward_or(ask, Refusal::NoWriter),
             Command::Write { value, operation, write_concern } => {
                 let command = WriteCommand { value: value.clone(), operation: *operation, write_concern: *write_concern };
                 let (key, token) = (request.key.clone(), request.token.clone());
@@ -140,7 +141,8 @@ impl Node {
         let mut token = request.token.clone();
         token.raise_epoch(epoch);
         let mut outcome = Outcome::Absent;
-        if let Some(version) = self.table.get(&request.key) {
+        let is_seen = |version: &&Version| !version.is_tombstone() || !planted(Mutant::TombstoneReadForgotten);
+        if let Some(version) = self.table.get(&request.key).filter(is_seen) {
             token.join(&version.seen(epoch));
             if let Some(value) = &version.value {
                 outcome = Outcome::Found(value.clone());
@@ -174,7 +176,8 @@ impl Node {
             past = Token::default();
         }
         let apart_from = self.table.horizon().no_twins;
-        let hlc = self.clock.tick(self.now.wall_ms, request.token.max_hlc());
+        let floor = if planted(Mutant::HlcIgnoresToken) { Hlc::ZERO } else { request.token.max_hlc() };
+        let hlc = self.clock.tick(self.now.wall_ms, floor);
         let write = Arc::new(Write {
             dot: Dot { actor: self.actor, hlc },
             epoch: self.plan.config.epoch(),
@@ -185,6 +188,13 @@ impl Node {
         });
         let write_concern = command.write_concern;
         self.log_own(OwnWrite { write, origin, token: request.token, outcome, write_concern });
+    }
+
+    fn refuses_writes(&self) -> bool {
+        match self.standing.writes() {
+            Ok(()) => false,
+            Err(why) => why != WhyNoWrites::ClockAhead || !planted(Mutant::ClockAheadWrites),
+        }
     }
 
     fn refuse_write(&self, command: &WriteCommand) -> Option<Refusal> {
@@ -210,6 +220,7 @@ impl Node {
         if known.operation.fingerprint != fingerprint {
             return self.answer(origin, Err(Refusal::OperationReused));
         }
+        reached(Mark::RetryRecognised);
         self.counters.retries_recognised += 1;
         let outcome = outcome(command, known.operation.existed);
         let mut token = request.token.clone();

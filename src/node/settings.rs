@@ -25,6 +25,8 @@ pub struct Settings {
     pub max_memory_bytes: u64,
     /// Bytes of records kept for peers that are behind; one that is further behind gets a snapshot.
     pub tail_bytes: u64,
+    /// Bytes of one part of a snapshot, about: on this node's disk, and to a peer.
+    pub part_bytes: u64,
     /// How long an idempotency key is remembered, by hlc.
     pub operation_ttl_ms: u64,
     /// How many idempotency keys are remembered.
@@ -51,6 +53,7 @@ impl Default for Settings {
             drift_ms: 500,
             max_memory_bytes: 0,
             tail_bytes: 64 << 20,
+            part_bytes: 256 << 10,
             operation_ttl_ms: 600_000,
             operation_limit: 100_000,
             hop_limit: 3,

@@ -6,12 +6,10 @@
 use super::{Effect, JournalCommand, Node};
 use crate::{
     id::{Lsn, Slot},
+    mutant::{Mutant, planted},
     placement::SLOTS,
     store::SnapshotHead,
 };
-
-/// Estimated bytes of one part.
-const PART_BYTES: u64 = 256 << 10;
 
 /// How far the snapshot has come.
 #[derive(Debug, Default)]
@@ -73,7 +71,8 @@ impl Node {
     pub(super) fn snapshot_may_go_on(&mut self) {
         let done = self.journal.done;
         let Some(snapshot) = &mut self.snapshot.under_way else { return };
-        if !snapshot.part_written || snapshot.ended || done < snapshot.from {
+        let applied = done >= snapshot.from || planted(Mutant::SnapshotBeforeApplied);
+        if !snapshot.part_written || snapshot.ended || !applied {
             return;
         }
         snapshot.part_written = false;
@@ -82,7 +81,7 @@ impl Node {
             self.effects.push(Effect::Journal(JournalCommand::SnapshotEnd));
             return;
         }
-        let until = self.table.until(snapshot.next, PART_BYTES);
+        let until = self.table.until(snapshot.next, self.plan.settings.part_bytes);
         let entries = self.table.entries(snapshot.next.0..until);
         snapshot.next = Slot(until);
         self.effects.push(Effect::Journal(JournalCommand::SnapshotPart(entries)));
@@ -98,7 +97,7 @@ impl Node {
 
     pub(super) fn snapshot_given_up(&mut self) {
         self.snapshot.under_way = None;
-        if self.has_installed() {
+        if self.has_installed() && !planted(Mutant::TransferNotGivenUp) {
             self.transfer = None;
         }
         self.begin_next_snapshot();

@@ -13,6 +13,7 @@ use crate::{
     clock::{Hlc, VersionVector},
     id::{ActorId, NodeId},
     message::Report,
+    mutant::{Mutant, planted},
     store::Horizon,
 };
 
@@ -58,7 +59,8 @@ impl Stability {
     fn move_horizon(&mut self, settled: Hlc) {
         self.horizon.stable = self.horizon.stable.max(settled);
         if settled >= self.round.wrote {
-            self.horizon.no_twins = self.round.stable;
+            let early = planted(Mutant::NameForgottenEarly);
+            self.horizon.no_twins = if early { settled } else { self.round.stable };
             let wrote = self.reports.values().map(|report| report.wrote).max().unwrap_or_default();
             self.round = Round { stable: settled, wrote };
         }
@@ -70,14 +72,16 @@ impl Node {
     pub(super) fn keep_stable(&mut self) {
         if self.standing.serves() && self.standing.promises() {
             let mut least = self.own_promise(Hlc::ZERO);
-            for member in self.plan.config.replicas(self.shard).filter(|member| member.actor != self.actor) {
+            let counts = |actor| actor != self.actor && !planted(Mutant::StableCountsOnlyItself);
+            for member in self.plan.config.replicas(self.shard).filter(|member| counts(member.actor)) {
                 least = least.min(self.stability.durable.get(member.actor));
             }
             let wrote = self.applied.get(self.actor);
             self.stability.report(self.actor, Report { least, wrote, epoch: self.plan.config.epoch() });
         }
         let actors = self.plan.config.members().iter().map(|member| member.actor);
-        let least = actors.map(|actor| self.stability.least(actor)).min().unwrap_or_default();
+        let counts = |actor: &ActorId| self.stability.reports.contains_key(actor) || !planted(Mutant::StableWithoutSilent);
+        let least = actors.filter(counts).map(|actor| self.stability.least(actor)).min().unwrap_or_default();
         self.raise_stable(least);
         if !self.snapshot.is_under_way() {
             self.move_horizon();

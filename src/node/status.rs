@@ -121,7 +121,7 @@ impl Node {
             unstable_versions: self.table.unstable(),
             memory_bytes: self.memory_bytes(),
             tail_bytes: self.tail.bytes(),
-            waiting: (self.waiting.len() + self.forwards.len() + self.concerns.len()) as u64,
+            waiting: (self.waiting.len() + self.held.len() + self.forwards.len() + self.concerns.len()) as u64,
             counters: self.counters,
         }
     }
@@ -134,7 +134,7 @@ impl Node {
             up: peer.up,
             suspected: peer.suspected,
             lag_ms,
-            clock_ahead_ms: peer.clock_ahead_ms,
+            clock_ahead_ms: peer.clock_ahead_ms(self.now),
             takes_writes: peer.heartbeat.takes_writes,
         }
     }

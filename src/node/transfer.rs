@@ -15,13 +15,13 @@ use super::{Event, Node};
 use crate::{
     clock::VersionVector,
     id::{ActorId, NodeId, Slot},
+    mark::{Mark, reached},
     message::{Message, SnapshotPart},
+    mutant::{Mutant, planted},
     placement::SLOTS,
     store::Horizon,
 };
 
-/// Estimated bytes of one part.
-const PART_BYTES: u64 = 1 << 20;
 /// A part that does not come for this long is asked for again; after the second time the transfer is given up.
 const PART_PATIENCE_US: u64 = 1_000_000;
 
@@ -55,6 +55,7 @@ impl Node {
         if self.transfer.is_some() {
             return;
         }
+        reached(Mark::TransferBegun);
         let slots = match purpose {
             Purpose::CatchUp => 0..SLOTS,
             Purpose::Repair(range) => super::digest::slots_of(range),
@@ -87,7 +88,7 @@ impl Node {
         }
         if std::mem::replace(&mut transfer.asked_again, true) || !self.view.repairs(transfer.peer, now_us) {
             self.transfer = None;
-            return;
+            return reached(Mark::TransferGivenUp);
         }
         self.ask_for_part();
     }
@@ -97,7 +98,7 @@ impl Node {
         if slot.0 >= end || !self.links.contains_key(&from) || !self.standing.serves() {
             return;
         }
-        let until = self.table.until(slot, PART_BYTES).min(end);
+        let until = self.table.until(slot, self.plan.settings.part_bytes).min(end);
         let (vector, horizon) = (self.applied.clone(), self.table.horizon());
         let operations = if until == end { self.operations.all() } else { Vec::new() };
         let entries = self.table.entries(slot.0..until);
@@ -112,13 +113,18 @@ impl Node {
         }
         let (_, horizon) = transfer.base.get_or_insert_with(|| (part.vector.clone(), part.horizon));
         if *horizon != part.horizon && transfer.purpose == Purpose::CatchUp {
+            reached(Mark::TransferAnew);
             (transfer.base, transfer.next) = (None, Slot(0));
             return self.ask_for_part();
+        }
+        if planted(Mutant::TransferKeepsLastVector) {
+            transfer.base = Some((part.vector.clone(), part.horizon));
         }
         transfer.next = Slot(part.until);
         transfer.asked_again = false;
         let last = part.until >= transfer.until;
         transfer.installed = last;
+        let base = transfer.base.as_ref().map(|(vector, _)| vector.clone()).unwrap_or_default();
         self.clock.observe(part.vector.iter().map(|(_, hlc)| hlc).max().unwrap_or_default());
         for (key, versions) in self.table.install(part.from.0..part.until, &part.vector, &part.entries) {
             for version in &versions {
@@ -126,13 +132,15 @@ impl Node {
             }
             self.observe(|| Event::Installed { key, versions });
         }
-        for remembered in part.operations {
+        // A record above the vector may be of a slot that was taken over before it: then it comes with the pull that follows.
+        for remembered in part.operations.into_iter().filter(|remembered| base.contains(remembered.dot)) {
             self.operations.remember(remembered);
         }
         if last {
             self.counters.snapshots_installed += 1;
             self.snapshot_due();
         } else {
+            reached(Mark::TransferInParts);
             self.ask_for_part();
         }
     }
@@ -141,8 +149,14 @@ impl Node {
     pub(super) fn transfer_durable(&mut self) {
         let Some(transfer) = self.transfer.take_if(|transfer| transfer.installed) else { return };
         match transfer.purpose {
-            Purpose::CatchUp => self.raise_to(&transfer.base.unwrap_or_default().0),
-            Purpose::Repair(range) => self.digest.repaired(range),
+            Purpose::CatchUp => {
+                reached(Mark::TransferFinished);
+                self.raise_to(&transfer.base.unwrap_or_default().0);
+            }
+            Purpose::Repair(range) => {
+                reached(Mark::RangeRepaired);
+                self.digest.repaired(range);
+            }
         }
         self.progressed = true;
         self.write_marks();
@@ -164,7 +178,9 @@ impl Node {
     fn raise_to(&mut self, base: &VersionVector) {
         for (actor, hlc) in base.iter() {
             if !self.speaks_for(actor) && hlc > self.applied.get(actor) {
-                self.tail.cut(actor, hlc);
+                if !planted(Mutant::LogReachesTooFar) {
+                    self.tail.cut(actor, hlc);
+                }
                 self.applied.raise(actor, hlc);
                 self.digest.raise(actor, hlc);
                 self.observe(|| Event::Promised { actor, upto: hlc });

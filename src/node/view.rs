@@ -7,11 +7,14 @@
 //!
 //! A node that was itself paused must not blame the others for the silence: a gap between its own ticks is not counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
     id::{Incarnation, NodeId},
+    mark::{Mark, reached},
     message::Heartbeat,
+    mutant::{Mutant, planted},
+    node::Now,
 };
 
 /// A gap between two ticks of this node above which it counts as having been paused.
@@ -20,6 +23,8 @@ const OWN_PAUSE_US: u64 = 300_000;
 const GAP_WEIGHT: f64 = 0.05;
 /// A silence of mean plus this many deviations is suspect.
 const DEVIATIONS: f64 = 6.0;
+/// Of the messages of so many microseconds the fastest tells how far a clock is ahead: longer than a pause that keeps its place.
+const CLOCK_WINDOW_US: u64 = 5_000_000;
 /// How many past incarnations of a node are remembered, to drop what still arrives from them.
 const PAST_INCARNATIONS: usize = 8;
 
@@ -43,8 +48,16 @@ pub(super) struct Peer {
     pub suspected: bool,
     /// Until when it gets no repair.
     holdoff_until_us: u64,
-    /// Its wall clock minus this node's, in milliseconds, when last heard.
-    pub clock_ahead_ms: i64,
+    /// Its wall clock minus this node's monotonic one, as the messages of the last seconds showed it, each too low by what it took on
+    /// its way: those that none after them exceeds.
+    clock_samples: VecDeque<ClockSample>,
+}
+
+/// What one message shows of its sender's clock.
+#[derive(Debug, Clone, Copy)]
+struct ClockSample {
+    at_us: u64,
+    ahead_ms: i64,
 }
 
 /// What changed in the view.
@@ -142,7 +155,8 @@ impl View {
             Some(last_us) => peer.learn_gap(now_us - last_us.min(now_us)),
             None => {}
         }
-        if std::mem::take(&mut peer.suspected) {
+        let never_again = last_us.is_some() && planted(Mutant::NeverTrustedAgain);
+        if !never_again && std::mem::take(&mut peer.suspected) {
             changes.push(Change::Trusted(node));
         }
         changes
@@ -173,16 +187,22 @@ impl View {
         }
     }
 
-    /// Sets how far a node's wall clock is ahead of this node's.
-    pub fn clock_of(&mut self, node: NodeId, ahead_ms: i64) {
+    /// Notes what a node's wall clock showed when it sent a message that comes now.
+    pub fn clock_of(&mut self, node: NodeId, wall_ms: u64, now: Now) {
         if let Some(peer) = self.peers.get_mut(&node) {
-            peer.clock_ahead_ms = ahead_ms;
+            let sample = ClockSample { at_us: now.monotonic_us, ahead_ms: wall_ms as i64 - monotonic_ms(now) };
+            while peer.clock_samples.pop_back_if(|last| last.ahead_ms <= sample.ahead_ms).is_some() {}
+            peer.clock_samples.push_back(sample);
+            while peer.clock_samples.pop_front_if(|first| first.at_us + CLOCK_WINDOW_US < now.monotonic_us).is_some() {}
         }
     }
 
     /// Time has passed: who has been silent for too long?
     pub fn tick(&mut self, now_us: u64) -> Vec<Change> {
         let since_us = now_us - self.last_tick_us.replace(now_us).unwrap_or(now_us).min(now_us);
+        if since_us > OWN_PAUSE_US {
+            reached(Mark::OwnPause);
+        }
         let mut changes = Vec::new();
         for (node, peer) in &mut self.peers {
             if since_us > OWN_PAUSE_US {
@@ -204,6 +224,13 @@ impl View {
 }
 
 impl Peer {
+    /// Its wall clock minus this node's, in milliseconds: what the message showed that took least (the clock filter of NTP, RFC 5905,
+    /// section 10). So a pause or a slow link is not taken for a wrong clock, and a jump of this node's own is seen at once.
+    pub fn clock_ahead_ms(&self, now: Now) -> i64 {
+        let fastest = self.clock_samples.front();
+        fastest.map_or(0, |sample| sample.ahead_ms + monotonic_ms(now) - now.wall_ms as i64)
+    }
+
     fn sign_of_life(&mut self, node: NodeId, now_us: u64) -> Vec<Change> {
         self.alive_us = Some(now_us);
         if std::mem::replace(&mut self.up, true) { Vec::new() } else { vec![Change::Up(node)] }
@@ -226,6 +253,10 @@ impl Peer {
             *seen_us += pause_us;
         }
     }
+}
+
+fn monotonic_ms(now: Now) -> i64 {
+    (now.monotonic_us / 1_000) as i64
 }
 
 #[cfg(test)]
@@ -292,6 +323,19 @@ mod tests {
         heard_every_50_ms(&mut restarted, 4_000, 4_050);
         assert!(restarted.repairs(PEER, 4_050 * MS));
         assert_eq!(restarted.sender(PEER, Incarnation(1)), Sender::Gone);
+    }
+
+    #[test]
+    fn a_late_message_is_no_wrong_clock_and_a_jump_is_one_at_once() {
+        let mut view = view(&Settings::default());
+        let now = |ms: u64, wall_ms: u64| Now { monotonic_us: ms * MS, wall_ms };
+        let ahead_ms = |view: &View, now: Now| view.get(PEER).map(|peer| peer.clock_ahead_ms(now));
+        view.clock_of(PEER, 9_998, now(3_000, 10_000));
+        view.clock_of(PEER, 10_002, now(4_000, 11_000));
+        assert_eq!(ahead_ms(&view, now(4_000, 11_000)), Some(-2), "the second took a second on its way");
+        assert_eq!(ahead_ms(&view, now(4_000, 13_000)), Some(-2_002), "the own clock jumped");
+        view.clock_of(PEER, 1_000, now(10_000, 17_000));
+        assert_eq!(ahead_ms(&view, now(10_000, 17_000)), Some(-16_000), "the peer's clock went back some seconds ago");
     }
 
     #[test]

@@ -4,7 +4,12 @@
 use std::collections::BTreeMap;
 
 use super::{Node, Request, forward::Ask};
-use crate::{clock::Hlc, error::Refusal, id::ActorId};
+use crate::{
+    clock::Hlc,
+    error::Refusal,
+    id::ActorId,
+    mark::{Mark, reached},
+};
 
 /// Between pulls for what waiting requests lack.
 const PULL_AGAIN_US: u64 = 30_000;
@@ -53,6 +58,12 @@ impl Node {
         if self.waiting.len() >= self.plan.settings.waiting_limit {
             return self.answer(ask.origin, Err(Refusal::Overloaded));
         }
+        reached(match obstacle {
+            Obstacle::TokenAhead => Mark::TokenAhead,
+            Obstacle::Lacking(_) => Mark::Waited,
+            Obstacle::SameOperation => Mark::SameOperation,
+            Obstacle::SameDelete => Mark::SameDelete,
+        });
         let now_us = self.now.monotonic_us;
         if !ask.waited {
             self.counters.waits += 1;
@@ -83,7 +94,10 @@ impl Node {
                 Some(_) => {
                     self.waiting.entries.insert(number, entry);
                 }
-                None => self.execute(entry.ask),
+                None => {
+                    reached(Mark::WaitServed);
+                    self.execute(entry.ask);
+                }
             }
         }
     }
@@ -115,6 +129,7 @@ impl Node {
     /// Another replica may have what is lacking here.
     fn give_up_waiting(&mut self, ask: Ask) {
         if !self.failover(ask.clone()) {
+            reached(Mark::WaitedInVain);
             self.counters.not_satisfied += 1;
             self.answer(ask.origin, Err(Refusal::NotSatisfied));
         }

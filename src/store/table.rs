@@ -18,6 +18,7 @@ use super::{Horizon, Key, OperationId, Order, Remembered, Version, Write};
 use crate::{
     clock::{Hlc, VersionVector},
     id::{ActorId, Epoch, Slot},
+    mark::{Mark, reached},
     mutant::{Mutant, planted},
     placement::{SLOTS, slot_of},
 };
@@ -151,7 +152,7 @@ impl Table {
             return Applied::Known;
         }
         self.unstable.push(Reverse((order.hlc, key.clone())));
-        if order < winner {
+        if order < winner && !(order.hlc == winner.hlc && planted(Mutant::TieByArrival)) {
             return Applied::New(winner);
         }
         self.bytes += version_bytes(key, &version);
@@ -201,7 +202,9 @@ impl Table {
             let before = self.take(&key);
             let incoming = theirs.get(&key).map(|versions| versions.as_slice()).unwrap_or_default();
             let mut versions = before.clone();
-            versions.retain(|mine| !vector.contains(mine.dot) || incoming.iter().any(|version| version.dot == mine.dot));
+            let is_here_alone = |mine: &Version| !vector.contains(mine.dot) && !planted(Mutant::TransferDropsOwn);
+            let is_theirs = |mine: &Version| incoming.iter().any(|version| version.dot == mine.dot);
+            versions.retain(|mine| is_here_alone(mine) || is_theirs(mine) || planted(Mutant::TransferWithoutAuthority));
             for version in incoming {
                 if !versions.iter().any(|mine| mine.dot == version.dot) {
                     self.unstable.push(Reverse((version.dot.hlc, key.clone())));
@@ -264,7 +267,9 @@ impl Table {
             version.dependencies = None;
         }
         for version in versions.iter_mut().filter(|version| version.dot.hlc <= no_twins) {
-            version.operation = None;
+            if version.operation.take().is_some() {
+                reached(Mark::NameForgotten);
+            }
         }
         retain_needed(&mut versions);
         if let [only] = versions.as_slice()
@@ -272,6 +277,7 @@ impl Table {
             && only.operation.is_none()
             && (only.dot.hlc <= stable || planted(Mutant::TombstoneCollectedEarly))
         {
+            reached(Mark::TombstoneCollected);
             return Some(only.order());
         }
         self.put(key, versions);
@@ -354,6 +360,7 @@ fn version_bytes(key: &Key, version: &Version) -> u64 {
 /// Adds a version. Two records of one operation become one version with the smaller order and what either depends on.
 fn merge(versions: &mut Vec<Version>, version: Version) {
     let Some(twin) = versions.iter_mut().find(|known| are_twins(known, &version)) else { return versions.push(version) };
+    reached(Mark::TwinsJoined);
     if version.order() < twin.order() {
         twin.dot = version.dot;
         twin.operation = version.operation;

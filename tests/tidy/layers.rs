@@ -6,23 +6,25 @@ use crate::source::{code_of, line_of, occurrences};
 const ROOMS: &[(&str, &[&str])] = &[
     ("src/id.rs", &["error"]),
     ("src/error.rs", &[]),
+    ("src/mark.rs", &[]),
     ("src/mutant.rs", &[]),
     ("src/clock", WORDS),
     ("src/placement", WORDS),
-    ("src/store", &["id", "error", "mutant", "clock", "placement"]),
-    ("src/request.rs", &["id", "error", "mutant", "clock", "store"]),
-    ("src/message.rs", &["id", "error", "mutant", "clock", "placement", "store", "request"]),
+    ("src/store", &["id", "error", "mark", "mutant", "clock", "placement"]),
+    ("src/request.rs", &["id", "error", "mark", "mutant", "clock", "store"]),
+    ("src/message.rs", &["id", "error", "mark", "mutant", "clock", "placement", "store", "request"]),
     ("src/node", BELOW_RUNTIME),
-    ("src/runtime", &["id", "error", "mutant", "clock", "placement", "store", "request", "message", "node"]),
-    ("src/http", &["id", "error", "mutant", "clock", "placement", "store", "request", "message", "node", "runtime"]),
+    ("src/runtime", &["id", "error", "mark", "mutant", "clock", "placement", "store", "request", "message", "node"]),
+    ("src/http", &["id", "error", "mark", "mutant", "clock", "placement", "store", "request", "message", "node", "runtime"]),
 ];
-const WORDS: &[&str] = &["id", "error", "mutant"];
-const BELOW_RUNTIME: &[&str] = &["id", "error", "mutant", "clock", "placement", "store", "request", "message"];
+const WORDS: &[&str] = &["id", "error", "mark", "mutant"];
+const BELOW_RUNTIME: &[&str] = &["id", "error", "mark", "mutant", "clock", "placement", "store", "request", "message"];
 
 /// Where nothing is async, and nothing knows of time, chance, files, the network or the terminal.
 const PURE: &[&str] = &[
     "src/id.rs",
     "src/error.rs",
+    "src/mark.rs",
     "src/mutant.rs",
     "src/clock",
     "src/placement",
@@ -93,8 +95,8 @@ pub fn complaints(path: &str, text: &str) -> Vec<String> {
             complaints.push(format!("{path}:{}: `{name}` may not be named here", line_of(&code, base.max(at))));
         }
     }
-    if path != "src/mutant.rs" && text.contains("feature = \"mutants\"") {
-        complaints.push(format!("{path}: planted bugs are switched in src/mutant.rs alone"));
+    if !["src/mark.rs", "src/mutant.rs"].contains(&path) && text.contains("feature = \"mutants\"") {
+        complaints.push(format!("{path}: marks and planted bugs are switched in src/mark.rs and src/mutant.rs alone"));
     }
     complaints
 }

@@ -1,4 +1,4 @@
-//! The server is built without planted bugs: the feature is off by default, and the crate that turns it on is not among the
+//! The server is built without planted bugs and marks: the feature is off by default, and the crate that turns it on is not among the
 //! default members and not a dependency of the server.
 
 /// What is wrong in the two manifests.

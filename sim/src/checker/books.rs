@@ -115,6 +115,13 @@ impl Books {
         }
     }
 
+    /// Notes how many replicas must hold a write before it is answered.
+    pub fn require(&mut self, id: OpId, concern: u8) {
+        if let Some(operation) = self.history.get_mut(id) {
+            operation.concern = concern;
+        }
+    }
+
     /// Notes that an operation is sent once more.
     pub fn retry(&mut self, id: OpId) {
         let Some(operation) = self.history.get_mut(id) else { return };

@@ -1,5 +1,7 @@
 //! All checkers over one run: each observation is shown to those that it concerns, then noted in the books.
 
+use std::collections::BTreeMap;
+
 use causeway::{
     clock::{Dot, TokenKeys},
     id::NodeId,
@@ -10,13 +12,16 @@ use causeway::{
 
 use super::{
     Answer, Asked, Books, IsTombstone, Known, Reading, Replicas, Violation, a1_stamps, a2_reads, answers, applied_once,
-    convergence, durability, promises, records_are_asked_for, same_set_same_state, stamps_never_go_back, token_covers_past,
-    tombstones,
+    convergence, durability, promises, records_are_asked_for, same_set_same_state, stable_time, stamps_never_go_back,
+    takes_no_writes, token_covers_past, tombstones, write_concern,
 };
 use crate::{
     history::{Invocation, OpId, Outcome},
     plan::Losses,
 };
+
+/// How long a node counts as catching up after it has started or taken something over, in microseconds.
+const CATCHING_UP_US: u64 = 2_000_000;
 
 /// Judges one run. Every method that learns something fails with the first violation that it shows; the run ends there.
 #[derive(Debug)]
@@ -26,17 +31,50 @@ pub struct Judge {
     keys: TokenKeys,
     longest_token: usize,
     losses: Losses,
+    now_us: u64,
+    /// When nodes started or took over slots last, in simulated microseconds; none for their first start.
+    changed_us: BTreeMap<NodeId, Option<u64>>,
+    /// A checker that is not listened to.
+    without: Option<&'static str>,
 }
 
 impl Judge {
     /// A judge of a run with that many sessions, on nodes of this config, whose tokens are sealed with these keys.
     pub fn new(config: &Config, sessions: usize, keys: TokenKeys) -> Self {
-        Self { books: Books::new(sessions), replicas: Replicas::new(config), keys, longest_token: 0, losses: Losses::None }
+        Self {
+            books: Books::new(sessions),
+            replicas: Replicas::new(config),
+            keys,
+            longest_token: 0,
+            losses: Losses::None,
+            now_us: 0,
+            changed_us: BTreeMap::new(),
+            without: None,
+        }
     }
 
     /// Asks nothing about durability from now on: faults may destroy every copy of an acknowledged write.
     pub fn allow_losses(&mut self) {
         self.losses = Losses::Allowed;
+    }
+
+    /// Does not listen to one checker, to see who else catches what it catches.
+    pub fn ignore(&mut self, checker: &'static str) {
+        self.without = Some(checker);
+    }
+
+    /// What happens from now on happens at this time, in simulated microseconds.
+    pub fn pass_time(&mut self, now_us: u64) {
+        self.now_us = now_us;
+    }
+
+    /// Whether some node started again, or took over slots, not long ago.
+    pub fn is_catching_up(&self, now_us: u64) -> bool {
+        self.changed_us.values().flatten().any(|changed_us| now_us < changed_us + CATCHING_UP_US)
+    }
+
+    fn heed(&self, judged: Result<(), Violation>) -> Result<(), Violation> {
+        judged.or_else(|violation| if self.without == Some(violation.property.checker()) { Ok(()) } else { Err(violation) })
     }
 
     /// What is known of sessions and their operations.
@@ -64,6 +102,11 @@ impl Judge {
         self.books.invoke_as(op, invocation);
     }
 
+    /// So many replicas must hold a write before it is answered; one, if nothing is said.
+    pub fn require(&mut self, op: OpId, concern: u8) {
+        self.books.require(op, concern);
+    }
+
     /// Keeps the whole history from now on, however long it gets.
     pub fn archive(&mut self) {
         self.books.archive();
@@ -85,7 +128,7 @@ impl Judge {
     /// There is a record of the operation all the same.
     pub fn refused_connection(&mut self, op: OpId, at_us: u64) -> Result<(), Violation> {
         self.books.answer(op, Outcome::NotApplied, at_us);
-        self.books.history().get(op).map_or(Ok(()), records_are_asked_for::check_refusal)
+        self.heed(self.books.history().get(op).map_or(Ok(()), records_are_asked_for::check_refusal))
     }
 
     /// An answer came. Says what it means for the operation.
@@ -99,16 +142,20 @@ impl Judge {
     fn check_answer(&mut self, op: OpId, answer: &Answer, at_us: u64) -> Result<Outcome, Violation> {
         let Some(operation) = self.books.history().get(op) else { return Ok(Outcome::Unknown) };
         let session = operation.invocation.session;
-        let outcome = answers::outcome_of(operation.invocation.kind, answer)?;
-        a2_reads::check(&self.books, op, outcome)?;
+        let judged = answers::outcome_of(operation.invocation.kind, answer);
+        self.heed(judged.clone().map(|_| ()))?;
+        let outcome = judged.unwrap_or(Outcome::Unknown);
+        self.heed(a2_reads::check(&self.books, op, outcome))?;
         self.books.answer(op, outcome, at_us);
         if let Some(operation) = self.books.history().get(op) {
-            records_are_asked_for::check_refusal(operation)?;
+            self.heed(records_are_asked_for::check_refusal(operation))?;
+            self.heed(write_concern::check(&self.replicas, operation))?;
         }
         if let Some(token) = &answer.token {
             self.longest_token = self.longest_token.max(token.len());
             let holder = format!("{session} after {op}");
-            token_covers_past::check_text(&self.keys, token, &self.books.session(session).past, &holder)?;
+            let opened = token_covers_past::check_text(&self.keys, token, &self.books.session(session).past, &holder);
+            self.heed(opened.map(|_| ()))?;
         }
         Ok(outcome)
     }
@@ -138,11 +185,13 @@ impl Judge {
 
     fn check_event(&mut self, node: NodeId, event: &Event) -> Result<(), Violation> {
         match event {
-            Event::Recovered { applied, .. } => {
+            Event::Recovered { applied, takes_writes, .. } => {
                 if self.losses == Losses::None {
-                    durability::check_recovery(&self.replicas, node, applied)?;
+                    self.heed(durability::check_recovery(&self.replicas, node, applied))?;
                 }
+                self.note_change(node);
                 self.replicas.recover(node, applied);
+                self.note_writing(node, (!takes_writes).then_some(self.now_us));
             }
             Event::Found { key, versions } => {
                 if let Some(replica) = self.replicas.get_mut(node) {
@@ -151,29 +200,29 @@ impl Judge {
             }
             Event::Applied { write, winner } => self.applied(node, write, *winner)?,
             Event::Promised { actor, upto } => {
-                promises::check_promise(&self.replicas, node, *actor, *upto)?;
+                self.heed(promises::check_promise(&self.replicas, node, *actor, *upto))?;
                 if let Some(replica) = self.replicas.get_mut(node) {
                     replica.promised.raise(*actor, *upto);
                 }
             }
             Event::Installed { key, versions } => self.installed(node, key, versions)?,
             Event::Collected { key, order } => {
-                tombstones::check(&self.replicas, node, key, *order)?;
+                self.heed(tombstones::check(&self.replicas, node, key, *order))?;
                 self.replicas.note_collected(key, *order);
             }
             Event::Acknowledged(dot) => {
-                durability::check_answer(&self.replicas, node, *dot)?;
+                self.heed(durability::check_answer(&self.replicas, node, *dot))?;
                 if let Some(replica) = self.replicas.get_mut(node).filter(|replica| replica.actor == dot.actor) {
                     replica.answered = replica.answered.max(dot.hlc);
                 }
             }
-            Event::Stable(_)
-            | Event::Suspected(_)
-            | Event::Trusted(_)
-            | Event::Down(_)
-            | Event::Up(_)
-            | Event::StoppedWriting(_)
-            | Event::TakesWrites => {}
+            Event::Stable(hlc) => {
+                self.heed(stable_time::check(&self.replicas, node, *hlc))?;
+                self.replicas.note_stable(*hlc);
+            }
+            Event::StoppedWriting(_) => self.note_writing(node, Some(self.now_us)),
+            Event::TakesWrites => self.note_writing(node, None),
+            Event::Suspected(_) | Event::Trusted(_) | Event::Down(_) | Event::Up(_) => {}
         }
         Ok(())
     }
@@ -183,30 +232,39 @@ impl Judge {
     /// # Errors
     /// The replicas disagree, or an acknowledged write is gone.
     pub fn quiescent(&self, readings: &[Reading]) -> Result<(), Violation> {
-        convergence::check_agreement(readings)?;
+        self.agreed(readings)?;
         match self.losses {
-            Losses::None => convergence::check_nothing_lost(&self.books, readings),
+            Losses::None => self.heed(convergence::check_nothing_lost(&self.books, readings)),
             Losses::Allowed => Ok(()),
         }
     }
 
+    /// Whether all replicas said the same.
+    ///
+    /// # Errors
+    /// They did not.
+    pub fn agreed(&self, readings: &[Reading]) -> Result<(), Violation> {
+        self.heed(convergence::check_agreement(readings))
+    }
+
     fn applied(&mut self, node: NodeId, write: &Write, winner: Order) -> Result<(), Violation> {
-        a1_stamps::check_known(&self.replicas, write)?;
+        self.heed(a1_stamps::check_known(&self.replicas, write))?;
         if self.replicas.record(write.dot).is_none() {
             self.learn(write)?;
         }
-        applied_once::check(&self.replicas, node, write.dot)?;
+        self.heed(applied_once::check(&self.replicas, node, write.dot))?;
         self.replicas.apply(node, write.dot);
-        stamps_never_go_back::check(&self.replicas, node, &write.key, Some(winner))?;
-        same_set_same_state::check(&self.replicas, node, write, winner)?;
+        self.heed(stamps_never_go_back::check(&self.replicas, node, &write.key, Some(winner)))?;
+        self.heed(same_set_same_state::check(&self.replicas, node, write, winner))?;
         self.replicas.note_winner(node, &write.key, Dot { actor: winner.actor, hlc: winner.hlc });
         Ok(())
     }
 
     fn learn(&mut self, write: &Write) -> Result<(), Violation> {
         let asked = self.books.asked_for(write);
-        records_are_asked_for::check_new(&self.books, &self.replicas, write, asked)?;
-        promises::check_new_record(&self.replicas, write.dot)?;
+        self.heed(records_are_asked_for::check_new(&self.books, &self.replicas, write, asked))?;
+        self.heed(promises::check_new_record(&self.replicas, write.dot))?;
+        self.heed(stable_time::check_new_record(&self.replicas, write.dot))?;
         let op = if let Asked::By(op) = asked { Some(op) } else { None };
         let is_tombstone = if write.value.is_none() { IsTombstone::Yes } else { IsTombstone::No };
         let known = Known::new(write.key.clone(), write.operation.map(|operation| operation.id), op, is_tombstone);
@@ -214,12 +272,27 @@ impl Judge {
         let Some(op) = op else { return Ok(()) };
         self.books.record(op, write.dot);
         let Some(operation) = self.books.history().get(op) else { return Ok(()) };
-        a1_stamps::check_new(&self.books, operation, write.dot)?;
-        token_covers_past::check(&write.seen(), &operation.past, &write.to_string())
+        self.heed(takes_no_writes::check(&self.replicas, write, operation))?;
+        self.heed(records_are_asked_for::check_number(operation))?;
+        self.heed(a1_stamps::check_new(&self.books, operation, write.dot))?;
+        self.heed(token_covers_past::check(&write.seen(), &operation.past, &write.to_string()))
+    }
+
+    fn note_change(&mut self, node: NodeId) {
+        let now_us = self.now_us;
+        self.changed_us.entry(node).and_modify(|changed_us| *changed_us = Some(now_us)).or_insert(None);
+    }
+
+    /// Notes whether a node takes writes: `None` when it does, or since when it does not.
+    fn note_writing(&mut self, node: NodeId, no_writes_since_us: Option<u64>) {
+        if let Some(replica) = self.replicas.get_mut(node) {
+            replica.no_writes_since_us = no_writes_since_us.map(|since_us| replica.no_writes_since_us.unwrap_or(since_us));
+        }
     }
 
     fn installed(&mut self, node: NodeId, key: &Key, versions: &[Version]) -> Result<(), Violation> {
-        stamps_never_go_back::check(&self.replicas, node, key, versions.first().map(Version::order))?;
+        self.heed(stamps_never_go_back::check(&self.replicas, node, key, versions.first().map(Version::order)))?;
+        self.note_change(node);
         let dots: Vec<Dot> = versions.iter().map(|version| version.dot).collect();
         self.replicas.install(node, key, &dots);
         Ok(())

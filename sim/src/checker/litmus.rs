@@ -24,6 +24,8 @@ pub struct Litmus {
     pub judge: Judge,
     /// The token that clients are given and writes carry. At first it stands for everything.
     pub token: Token,
+    /// When operations begin.
+    pub at_us: u64,
     writes: BTreeMap<OpId, Vec<Write>>,
 }
 
@@ -33,7 +35,7 @@ impl Litmus {
         let view = (0..3).map(|i| format!("10.0.0.{i}:8090")).collect();
         let config = Config::found(&Founding { view, shard_count: 1 }).unwrap();
         let token = Token::at_floor(Epoch::default(), Hlc(u64::MAX));
-        Self { judge: Judge::new(&config, 4, TokenKeys::default()), token, writes: BTreeMap::new() }
+        Self { judge: Judge::new(&config, 4, TokenKeys::default()), token, at_us: 0, writes: BTreeMap::new() }
     }
 
     /// A put that is applied at its origin and acknowledged.
@@ -179,7 +181,7 @@ impl Litmus {
 
     fn begin(&mut self, session: u16, key: &str, kind: Kind, idempotency: Option<OperationId>) -> OpId {
         let session = SessionId(session);
-        self.judge.invoke(Invocation { session, node: NodeId(0), key: key.into(), kind, idempotency, at_us: 0 })
+        self.judge.invoke(Invocation { session, node: NodeId(0), key: key.into(), kind, idempotency, at_us: self.at_us })
     }
 
     fn apply(&mut self, node: u32, write: &Write) -> Result<(), Violation> {

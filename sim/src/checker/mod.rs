@@ -12,9 +12,12 @@
 //! | [`same_set_same_state`] | the winner depends on what is applied and on nothing else |
 //! | [`stamps_never_go_back`] | a replica's winner never gets older |
 //! | [`tombstones`] | I21: nothing returns from the dead |
+//! | [`stable_time`] | I9: up to the stable time everything is applied everywhere |
 //! | [`durability`] | what was acknowledged is there after a restart |
+//! | [`write_concern`] | an answered write is on as many disks as was asked for |
 //! | [`convergence`] | I10: at quiescence all agree, and nothing is lost |
-//! | [`records_are_asked_for`] | refusals are final, retries make no second record |
+//! | [`records_are_asked_for`] | refusals are final, retries make no second record, one request makes one at most |
+//! | [`takes_no_writes`] | who says that it takes no writes makes none |
 //! | [`answers`] | each answer is in the contract |
 
 pub mod a1_stamps;
@@ -32,10 +35,13 @@ pub mod promises;
 pub mod records_are_asked_for;
 mod replicas;
 pub mod same_set_same_state;
+pub mod stable_time;
 pub mod stamps_never_go_back;
+pub mod takes_no_writes;
 pub mod token_covers_past;
 pub mod tombstones;
 mod violation;
+pub mod write_concern;
 
 pub use answers::Answer;
 pub use books::{Asked, Books, Session};
@@ -43,4 +49,4 @@ pub use convergence::Reading;
 pub use judge::Judge;
 pub use past::Past;
 pub use replicas::{IsTombstone, Known, Replica, Replicas};
-pub use violation::{About, Guarantee, Property, Violation};
+pub use violation::{About, CHECKERS, Guarantee, Property, Violation};

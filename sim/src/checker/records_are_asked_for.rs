@@ -1,5 +1,6 @@
 //! Every record comes from an operation that may take effect: one that somebody asked for, and that was not refused with the
-//! promise that it never happens. And a node that has applied a record of an operation makes no second one for its retries.
+//! promise that it never happens. A node that has applied a record of an operation makes no second one for its retries. And of an
+//! operation that was sent `n` times there are at most `n` records: what happens to a request on its way does not multiply it.
 //!
 //! Source: contract, '503 only where the request was provably not applied', 'Idempotency-Key'.
 //!
@@ -42,6 +43,15 @@ pub fn check_new(books: &Books, replicas: &Replicas, write: &Write, asked: Asked
             Err(Property::RetriesAreRecognised.violated(evidence).record(dot).record(write.dot))
         }
     }
+}
+
+/// Judges an operation once a new record of it is noted.
+pub fn check_number(operation: &Operation) -> Result<(), Violation> {
+    if operation.dots.len() <= usize::from(operation.attempts) {
+        return Ok(());
+    }
+    let evidence = format!("sent {} times, and has {} records: {operation}", operation.attempts, operation.dots.len());
+    Err(Property::NoMoreRecordsThanRequests.violated(evidence))
 }
 
 /// Judges a refusal when it is given.
@@ -93,5 +103,13 @@ mod tests {
         run.retry(op);
         assert_eq!(blame(run.try_apply_put(op, 1, 11)), None, "another node may not know of the first");
         assert_eq!(blame(run.try_apply_put(op, 0, 12)), Some(Property::RetriesAreRecognised));
+    }
+
+    #[test]
+    fn a_request_that_makes_two_records() {
+        let mut run = Litmus::new();
+        let op = run.begin_put(0, "x");
+        run.apply_put(op, 0, 10);
+        assert_eq!(blame(run.try_apply_put(op, 1, 11)), Some(Property::NoMoreRecordsThanRequests));
     }
 }

@@ -27,6 +27,8 @@ pub struct Known {
     pub is_tombstone: bool,
     /// Which replicas hold it, or held it until something larger won.
     applied_at: BTreeSet<NodeId>,
+    /// Which replicas ever held it.
+    held_at: BTreeSet<NodeId>,
     /// Which replicas said since their last start that they applied it.
     said_at: BTreeSet<NodeId>,
 }
@@ -53,6 +55,8 @@ pub struct Replica {
     pub found: BTreeMap<Key, Vec<Dot>>,
     /// Whether its next start may find less than it had: its disk was lost, or its fsync policy is lax.
     pub may_lose: bool,
+    /// Since when it takes no writes, in simulated microseconds; none while it takes some.
+    pub no_writes_since_us: Option<u64>,
     /// What it had promised when it lost something.
     owes: VersionVector,
 }
@@ -74,6 +78,8 @@ pub struct Replicas {
     collected: BTreeMap<Key, Order>,
     /// Records of which every copy was destroyed.
     lost: BTreeSet<Dot>,
+    /// The largest stable time that any node has named.
+    stable: Hlc,
 }
 
 impl Replicas {
@@ -89,6 +95,7 @@ impl Replicas {
             installed: BTreeMap::new(),
             found: BTreeMap::new(),
             may_lose: false,
+            no_writes_since_us: None,
             owes: VersionVector::default(),
         };
         Self {
@@ -97,6 +104,7 @@ impl Replicas {
             by_key: BTreeMap::new(),
             collected: BTreeMap::new(),
             lost: BTreeSet::new(),
+            stable: Hlc::ZERO,
         }
     }
 
@@ -108,6 +116,21 @@ impl Replicas {
     /// One replica, for noting what became known of it.
     pub fn get_mut(&mut self, node: NodeId) -> Option<&mut Replica> {
         self.replicas.get_mut(&node)
+    }
+
+    /// All replicas.
+    pub fn iter(&self) -> impl Iterator<Item = (NodeId, &Replica)> {
+        self.replicas.iter().map(|(node, replica)| (*node, replica))
+    }
+
+    /// The largest stable time that any node has named.
+    pub fn stable(&self) -> Hlc {
+        self.stable
+    }
+
+    /// Notes a stable time that a node names.
+    pub fn note_stable(&mut self, hlc: Hlc) {
+        self.stable = self.stable.max(hlc);
     }
 
     /// The replicas that hold what this actor writes.
@@ -149,6 +172,7 @@ impl Replicas {
     pub fn apply(&mut self, node: NodeId, dot: Dot) {
         if let Some(known) = self.records.get_mut(&dot) {
             known.applied_at.insert(node);
+            known.held_at.insert(node);
             known.said_at.insert(node);
             self.lost.remove(&dot);
         }
@@ -156,14 +180,22 @@ impl Replicas {
 
     /// Notes that all that a node has is destroyed, and says which operations no replica knows of any more.
     pub fn destroy(&mut self, node: NodeId) -> Vec<OpId> {
-        let mut lost = Vec::new();
-        for (dot, known) in &mut self.records {
-            if known.applied_at.remove(&node) && known.applied_at.is_empty() {
-                self.lost.insert(*dot);
-                lost.extend(known.op);
-            }
+        for known in self.records.values_mut() {
+            known.applied_at.remove(&node);
         }
-        lost
+        let Some(shard) = self.get(node).map(|replica| replica.shard) else { return Vec::new() };
+        let survives = |other: &NodeId, replica: &Replica| *other != node && replica.shard == shard && !replica.is_behind();
+        let others: Vec<NodeId> =
+            self.replicas.iter().filter(|(other, replica)| survives(other, replica)).map(|(other, _)| *other).collect();
+        let actors: BTreeSet<ActorId> =
+            self.replicas.values().filter(|replica| replica.shard == shard).map(|replica| replica.actor).collect();
+        let of_shard = self.records.iter().filter(|(dot, _)| actors.contains(&dot.actor));
+        let lost: Vec<(Dot, Option<OpId>)> = of_shard
+            .filter(|(dot, _)| !others.iter().any(|other| self.has(*other, **dot) || self.is_superseded(*other, **dot)))
+            .map(|(dot, known)| (*dot, known.op))
+            .collect();
+        self.lost.extend(lost.iter().map(|(dot, _)| *dot));
+        lost.into_iter().filter_map(|(_, op)| op).collect()
     }
 
     /// Whether every copy of a record was destroyed.
@@ -171,10 +203,19 @@ impl Replicas {
         self.lost.contains(&dot)
     }
 
+    /// Whether a replica holds a record, or ever held it.
+    pub fn ever_had(&self, node: NodeId, dot: Dot) -> bool {
+        self.has(node, dot) || self.record(dot).is_some_and(|known| known.held_at.contains(&node))
+    }
+
     /// Notes contents that came with a snapshot.
     pub fn install(&mut self, node: NodeId, key: &Key, dots: &[Dot]) {
         let records = &mut self.records;
-        let brought = dots.iter().filter(|dot| records.get_mut(dot).is_some_and(|known| known.applied_at.insert(node)));
+        let brought = dots.iter().filter(|dot| {
+            let Some(known) = records.get_mut(dot) else { return false };
+            known.held_at.insert(node);
+            known.applied_at.insert(node)
+        });
         if let Some(replica) = self.replicas.get_mut(&node) {
             replica.installed.entry(key.clone()).or_default().extend(brought);
             if let Some(winner) = dots.first() {
@@ -199,7 +240,9 @@ impl Replicas {
         self.get(node).is_some_and(|replica| replica.recovered.contains(dot))
     }
 
-    /// Whether some other replica, which did not lose anything itself, holds everything that a node holds.
+    /// Whether nothing goes with a node's disk: of each record that it holds, another replica that did not lose anything itself
+    /// holds it too, or none of them needs it any more. That one of them has something newer is not enough: who has seen the record
+    /// may be sent to another.
     pub fn is_held_elsewhere(&self, node: NodeId) -> bool {
         let Some(actor) = self.get(node).map(|replica| replica.actor) else { return false };
         let others: Vec<NodeId> = self
@@ -208,7 +251,10 @@ impl Replicas {
             .map(|(other, _)| other)
             .collect();
         let held = self.records.iter().filter(|(_, known)| known.applied_at.contains(&node)).map(|(dot, _)| *dot);
-        held.into_iter().all(|dot| others.iter().any(|other| self.has(*other, dot) || self.is_superseded(*other, dot)))
+        held.into_iter().all(|dot| {
+            let is_needless = !others.is_empty() && others.iter().all(|other| self.is_superseded(*other, dot));
+            is_needless || others.iter().any(|other| self.has(*other, dot))
+        })
     }
 
     /// Whether a replica needs a record no more: something larger won there, a larger tombstone was collected, or it is lost.
@@ -306,6 +352,7 @@ impl Known {
             op,
             is_tombstone: is_tombstone == IsTombstone::Yes,
             applied_at: BTreeSet::new(),
+            held_at: BTreeSet::new(),
             said_at: BTreeSet::new(),
         }
     }

@@ -55,6 +55,14 @@ pub enum Property {
     RefusedIsFinal,
     /// Retries of one operation at a node that knows it make no second record.
     RetriesAreRecognised,
+    /// Of an operation there are no more records than requests.
+    NoMoreRecordsThanRequests,
+    /// Who takes no writes makes none.
+    WhoTakesNoneMakesNone,
+    /// An answered write is on as many disks as was asked for.
+    WriteConcernIsMet,
+    /// I9: up to the stable time everything is applied everywhere.
+    StableIsEverywhere,
     /// Each answer is one that the contract allows.
     AnswersByContract,
 }
@@ -115,6 +123,25 @@ fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
     }
 }
 
+/// Every checker: the files beside this one.
+pub const CHECKERS: [&str; 15] = [
+    "a1_stamps",
+    "a2_reads",
+    "token_covers_past",
+    "promises",
+    "applied_once",
+    "same_set_same_state",
+    "stamps_never_go_back",
+    "tombstones",
+    "stable_time",
+    "durability",
+    "write_concern",
+    "convergence",
+    "records_are_asked_for",
+    "takes_no_writes",
+    "answers",
+];
+
 impl Property {
     /// The violation of this property that the evidence shows.
     pub fn violated(self, evidence: impl Into<String>) -> Violation {
@@ -134,7 +161,10 @@ impl Property {
             Self::NothingReturnsFromTheDead => "tombstones",
             Self::Durability => "durability",
             Self::Convergence => "convergence",
-            Self::RefusedIsFinal | Self::RetriesAreRecognised => "records_are_asked_for",
+            Self::RefusedIsFinal | Self::RetriesAreRecognised | Self::NoMoreRecordsThanRequests => "records_are_asked_for",
+            Self::WhoTakesNoneMakesNone => "takes_no_writes",
+            Self::WriteConcernIsMet => "write_concern",
+            Self::StableIsEverywhere => "stable_time",
             Self::AnswersByContract => "answers",
         }
     }
@@ -169,6 +199,10 @@ impl fmt::Display for Property {
             Self::Convergence => f.write_str("I10 convergence"),
             Self::RefusedIsFinal => f.write_str("refused is final"),
             Self::RetriesAreRecognised => f.write_str("retries are recognised"),
+            Self::NoMoreRecordsThanRequests => f.write_str("no more records than requests"),
+            Self::WhoTakesNoneMakesNone => f.write_str("who takes no writes makes none"),
+            Self::WriteConcernIsMet => f.write_str("write concern is met"),
+            Self::StableIsEverywhere => f.write_str("I9 stable is everywhere"),
             Self::AnswersByContract => f.write_str("answers by contract"),
         }
     }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::disallowed_macros, reason = "this is what speaks to the terminal")]
 
+mod check;
+mod checkers_bench;
 mod diff;
 mod doom;
 mod exit;
@@ -11,7 +13,9 @@ mod interrupt;
 mod mutants;
 mod plan;
 mod replay;
+mod review;
 mod run;
+mod scenario;
 mod shrink;
 mod sweep;
 mod worker;
@@ -50,6 +54,14 @@ enum Command {
     Diff(diff::DiffArgs),
     /// Find the event from which on a failing run can no longer be saved
     Doom(doom::DoomArgs),
+    /// Judge the history of any store: is it causally consistent, with one order of writes?
+    Check(check::CheckArgs),
+    /// Measure the checkers against their goals
+    CheckersBench(checkers_bench::BenchArgs),
+    /// Tell a scenario and print the account
+    Scenario(scenario::ScenarioArgs),
+    /// Make a page of the snapshots that changed: old and new beside each other
+    Review(review::ReviewArgs),
     /// Plant each bug in turn and print who catches it, and how soon
     Mutants(mutants::MutantsArgs),
     /// What a sweep's processes are
@@ -68,6 +80,10 @@ pub fn main() -> ExitCode {
         Command::Shrink(args) => args.run(),
         Command::Diff(args) => args.run(),
         Command::Doom(args) => args.run(),
+        Command::Check(args) => Ok(check::run(&args)),
+        Command::CheckersBench(args) => Ok(checkers_bench::run(&args)),
+        Command::Scenario(args) => scenario::run(&args),
+        Command::Review(args) => review::run(&args),
         Command::Mutants(args) => args.run(),
         Command::Worker(args) => args.run(),
     };

@@ -41,6 +41,7 @@ struct Draft {
     /// Where in the scene's faults the one is that still lasts.
     down: BTreeMap<NodeId, usize>,
     paused: BTreeMap<NodeId, usize>,
+    slow: BTreeMap<NodeId, usize>,
     disks: BTreeMap<NodeId, usize>,
     links: BTreeMap<(NodeId, NodeId), usize>,
     keys: BTreeSet<Key>,
@@ -71,8 +72,9 @@ impl Draft {
             scene.note("mutant", mutant);
         }
         scene.plan = crate::plan::file::write(plan).unwrap_or_else(|error| error.to_string());
-        let (down, paused, disks, links) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { scene, nodes, sessions, down, paused, disks, links, keys: plan.keys() }
+        let (down, paused, slow) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (disks, links) = (BTreeMap::new(), BTreeMap::new());
+        Self { scene, nodes, sessions, down, paused, slow, disks, links, keys: plan.keys() }
     }
 
     fn operation(&mut self, told: &Told) {
@@ -148,6 +150,13 @@ impl Draft {
                 };
                 let fault = fault.says(format!("{from} > {to}: {text}"));
                 self.links.insert((*from, *to), begin(&mut self.scene, fault));
+            }
+            Change::Slow { node, factor } => {
+                end(&mut self.scene, self.slow.remove(node), at_us);
+                if *factor > 1 {
+                    let fault = Fault::other(lane(&self.nodes, node), at_us).says(change.to_string());
+                    self.slow.insert(*node, begin(&mut self.scene, fault));
+                }
             }
             Change::Clock { node, text } => {
                 let fault = Fault::clock(lane(&self.nodes, node), at_us).at_once().says(format!("clock of {node} {text}"));

@@ -43,7 +43,7 @@ pub struct Plan {
     pub warm_up_ms: u64,
     /// How long clients work and things go wrong, in milliseconds.
     pub faults_ms: u64,
-    /// Bytes of records that nodes keep for peers that are behind; small ones bring whole snapshots into play.
+    /// Bytes of records that nodes keep for peers that are behind; small ones bring whole snapshots into play, in several parts.
     pub tail_bytes: u64,
     /// How long a request waits for its dependencies, in milliseconds.
     pub causal_wait_ms: u64,
@@ -120,9 +120,19 @@ impl Plan {
             causal_wait_ms: self.causal_wait_ms,
             repair_holdoff_ms: self.repair_holdoff_ms,
             tail_bytes: self.tail_bytes,
+            part_bytes: (self.tail_bytes / 2).min(Settings::default().part_bytes),
             ..Settings::default()
         };
-        ClusterPlan { nodes: self.nodes, shards: self.shards, settings, fsync: self.fsync, keep, ..ClusterPlan::default() }
+        let snapshot_after_bytes = (8 * self.tail_bytes).min(ClusterPlan::default().snapshot_after_bytes);
+        ClusterPlan {
+            nodes: self.nodes,
+            shards: self.shards,
+            settings,
+            fsync: self.fsync,
+            snapshot_after_bytes,
+            keep,
+            ..ClusterPlan::default()
+        }
     }
 
     /// How many sessions there are. Sessions are numbered from 0; the one after the last looks at what came out.

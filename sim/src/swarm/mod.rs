@@ -7,6 +7,7 @@
 //! shard a replica that has neither lost.
 
 mod faults;
+mod focus;
 mod load;
 
 use causeway::{mutant::Mutant, store::FsyncPolicy};
@@ -15,6 +16,7 @@ use rand_chacha::ChaCha8Rng;
 
 use self::{
     faults::{Kinds, schedule},
+    focus::focus,
     load::Load,
 };
 use crate::{
@@ -56,7 +58,7 @@ impl Plan {
             kinds.leave_out_losses();
         }
         if let Some(mutant) = mutant {
-            plan.focus(&mut kinds, &mut load, mutant);
+            focus(&mut plan, &mut kinds, &mut load, mutant);
         }
         let random = &mut streams.stream(Purpose::Faults);
         let skew_ms = kinds.skew_ms as i64;
@@ -64,32 +66,6 @@ impl Plan {
         plan.faults = schedule(&plan, &kinds, random);
         plan.operations = load.operations(streams, plan.nodes, plan.faults_ms);
         plan
-    }
-
-    /// Turns on what a mutant needs to show itself. Whoever looks for a bug in recovery wants crashes in every run.
-    fn focus(&mut self, kinds: &mut Kinds, load: &mut Load, mutant: Mutant) {
-        match mutant {
-            Mutant::AnswerBeforeFsync | Mutant::RecoveryDropsTail => {
-                self.fsync = FsyncPolicy::Always;
-                kinds.power_loss_ms = Some((200, 1_000));
-            }
-            Mutant::RestartWithoutLease => {
-                self.fsync = FsyncPolicy::Always;
-                kinds.storm_restarts = Some(3);
-                kinds.power_loss_ms = Some((20, 200));
-                kinds.jump_ms = Some((100, 2_000));
-            }
-            Mutant::TombstoneCollectedEarly | Mutant::DeleteWithoutTombstone => load.delete_percent = 20,
-            Mutant::MacNotChecked => load.forged_percent = 5,
-            Mutant::RetryAppliedTwice => load.named_percent = 50,
-            Mutant::ReapplyBelowVector | Mutant::GapAccepted | Mutant::PromiseAheadOfData => self.links.loss = 0.1,
-            Mutant::ReadWithoutCheck
-            | Mutant::TokenKeepsOnlyTheDot
-            | Mutant::FoldKeepsFloor
-            | Mutant::LastArrivalWins
-            | Mutant::ForwardDropsToken
-            | Mutant::AnswerWithoutDot => {}
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::{fmt, ops::Range};
 use causeway::mutant::Mutant;
 
 use crate::{
-    mutants::{Catcher, catcher},
+    mutants::{Catcher, named},
     sweep::job::{Job, Reply, Source, Wanted},
 };
 
@@ -81,7 +81,7 @@ impl Canary {
 }
 
 fn is_named(mutant: Mutant, checker: &str) -> bool {
-    match catcher(mutant) {
+    match named(mutant).catcher {
         Catcher::Checkers(named) => named.contains(&checker),
         Catcher::Direct(..) => false,
     }
@@ -131,7 +131,7 @@ mod tests {
         let first: Vec<Mutant> = (0..CANARIES.len() as u64).map(|seed| Canary::of(seed).mutant).collect();
         assert_eq!(first, CANARIES);
         for mutant in CANARIES {
-            assert!(matches!(catcher(mutant), Catcher::Checkers([_, ..])), "{mutant}");
+            assert!(matches!(named(mutant).catcher, Catcher::Checkers([_, ..])), "{mutant}");
         }
     }
 }

@@ -1,6 +1,10 @@
 //! What a sweep asks a worker process and what it hears: one line of JSON each.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::PathBuf,
+};
 
 use causeway::mutant::Mutant;
 use serde::{Deserialize, Serialize};
@@ -78,6 +82,12 @@ pub struct SeedReport {
     pub faults: BTreeMap<String, u64>,
     /// The most characters that a token had.
     pub longest_token: usize,
+    /// Which kinds of faults began while what else was under way.
+    #[serde(default)]
+    pub coverage: BTreeSet<(String, String)>,
+    /// Which marked places it reached.
+    #[serde(default)]
+    pub marks: BTreeSet<String>,
     /// Stands for everything that happened, in 16 hex digits.
     pub digest: String,
 }
@@ -132,6 +142,8 @@ impl SeedReport {
             operations: report.operations,
             faults: report.faults.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect(),
             longest_token: report.longest_token,
+            coverage: report.coverage.keys().map(|(kind, phase)| ((*kind).to_owned(), phase.to_string())).collect(),
+            marks: report.marks.iter().map(ToString::to_string).collect(),
             digest: format!("{:016x}", report.digest),
         }
     }

@@ -9,9 +9,14 @@ use std::{
 
 use causeway::mutant::Mutant;
 
-use crate::sweep::{
-    canary::{Canary, Fate},
-    job::{Failure, FailureKind, SeedReport},
+use crate::{
+    coverage::Phase,
+    fault::Fault,
+    marks::Mark,
+    sweep::{
+        canary::{Canary, Fate},
+        job::{Failure, FailureKind, SeedReport},
+    },
 };
 
 /// Seeds of a group that are named.
@@ -34,6 +39,10 @@ pub struct SweepReport {
     pub faults: BTreeMap<String, u64>,
     /// The most characters that a token had.
     pub longest_token: usize,
+    /// Which kinds of faults began while what else was under way, in any seed.
+    pub coverage: BTreeSet<(String, String)>,
+    /// Which marked places any seed reached.
+    pub marks: BTreeSet<String>,
     /// CPU time of all seeds, in microseconds, without repetitions.
     pub cpu_us: u64,
     /// Seeds that were run in a second process.
@@ -89,6 +98,8 @@ impl SweepReport {
             operations: Vec::new(),
             faults: BTreeMap::new(),
             longest_token: 0,
+            coverage: BTreeSet::new(),
+            marks: BTreeSet::new(),
             cpu_us: 0,
             repeated: 0,
             took: Duration::ZERO,
@@ -106,6 +117,8 @@ impl SweepReport {
             *self.faults.entry(kind.clone()).or_default() += count;
         }
         self.longest_token = self.longest_token.max(report.longest_token);
+        self.coverage.extend(report.coverage.iter().cloned());
+        self.marks.extend(report.marks.iter().cloned());
         self.cpu_us += cpu_us;
     }
 
@@ -149,6 +162,19 @@ impl SweepReport {
         self.all_operations() as f64 * 1e6 / (self.cpu_us as f64).max(1.0)
     }
 
+    /// The marked places that no seed reached. What was never reached was not tested, whatever the sweep says.
+    pub fn never_reached(&self) -> Vec<String> {
+        Mark::all().map(|mark| mark.to_string()).filter(|mark| !self.marks.contains(mark)).collect()
+    }
+
+    /// Of each kind of fault, the phases in which none began, in any seed.
+    pub fn never_met(&self) -> BTreeMap<&'static str, Vec<String>> {
+        let met = |kind: &str, phase: &String| self.coverage.contains(&(kind.to_owned(), phase.clone()));
+        let phases = |kind| Phase::ALL.iter().map(ToString::to_string).filter(|phase| !met(kind, phase)).collect();
+        let all = Fault::KINDS.into_iter().map(|kind| (kind, phases(kind)));
+        all.filter(|(_, phases): &(_, Vec<String>)| !phases.is_empty()).collect()
+    }
+
     /// The process's exit code: by the worst kind of failure; without one, whether the canary was caught.
     pub fn exit_code(&self) -> u8 {
         match (self.groups.keys().next(), &self.canary.fate) {
@@ -180,6 +206,7 @@ impl fmt::Display for SweepReport {
         writeln!(f, "faults: {}", if faults.is_empty() { "none".to_owned() } else { faults.join(", ") })?;
         let (seeds, operations) = (self.seeds_a_minute(), self.operations_a_cpu_second());
         writeln!(f, "{seeds:.0} seeds a minute, {operations:.0} operations a CPU second")?;
+        self.show_gaps(f)?;
         writeln!(f, "repeated in a second process: {}", self.repeated)?;
         write!(f, "{}", self.canary)?;
         if self.left > 0 {
@@ -194,6 +221,12 @@ impl fmt::Display for SweepReport {
 }
 
 impl SweepReport {
+    fn show_gaps(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let never = self.never_reached();
+        writeln!(f, "never reached: {}", if never.is_empty() { "nothing".to_owned() } else { never.join("; ") })?;
+        self.never_met().iter().try_for_each(|(kind, phases)| writeln!(f, "no {kind} while: {}", phases.join(", ")))
+    }
+
     fn show_group(&self, f: &mut fmt::Formatter<'_>, name: &Name, group: &Group) -> fmt::Result {
         let Found { report, failure, capsule, divergence } = &group.smallest;
         let first: Vec<String> = group.first_seeds().map(|seed| seed.to_string()).collect();

@@ -31,6 +31,13 @@ pub enum Change {
         /// Which node.
         node: NodeId,
     },
+    /// A node does everything so many times slower than a healthy one; 1 is healthy.
+    Slow {
+        /// Which node.
+        node: NodeId,
+        /// How many times.
+        factor: u64,
+    },
     /// What a directed link does to frames.
     Link {
         /// Who sends.
@@ -89,6 +96,7 @@ impl fmt::Display for Change {
             Self::Down { node, how } => write!(f, "{node} {how}"),
             Self::Paused { node } => write!(f, "{node} is paused"),
             Self::GoesOn { node } => write!(f, "{node} goes on"),
+            Self::Slow { node, factor } => write!(f, "{node} is slower by a factor of {factor}"),
             Self::Link { from, to, text, .. } => write!(f, "link {from} > {to}: {text}"),
             Self::Disk { node, text, .. } => write!(f, "disk of {node}: {text}"),
             Self::Clock { node, text } => write!(f, "clock of {node} {text}"),

@@ -37,8 +37,7 @@ impl World {
             let Some(life) = state.lives[row(node)].take() else { return };
             life.end();
             let now_us = state.agenda.now_us();
-            let change = Change::Down { node, how: death.to_string() };
-            state.trace.add(now_us, Entry::Change(&change));
+            state.trace.add(now_us, Entry::Change(&Change::Down { node, how: death.to_string() }));
             state.network.disconnect(row(node), &mut Surroundings { agenda: &mut state.agenda, trace: &mut state.trace });
             state.disperse(row(node));
             (life, now_us)
@@ -73,7 +72,7 @@ impl World {
         let mut guard = self.state();
         let state = &mut *guard;
         let now_us = state.agenda.now_us();
-        state.trace.add(now_us, Entry::Fault(&format_args!("{node} is slower by a factor of {slowness}")));
+        state.trace.add(now_us, Entry::Change(&Change::Slow { node, factor: slowness }));
         state.lines[row(node)].set_slowness(slowness);
         state.lines[row(node)].set_turn(row(node), &mut state.agenda);
     }
@@ -103,8 +102,7 @@ impl World {
         let mut link = before.clone();
         change(&mut link);
         if link != before {
-            let link_state = LinkState::from(link.flow);
-            let noted = Change::Link { from, to, state: link_state, text: link.to_string() };
+            let noted = Change::Link { from, to, state: LinkState::from(link.flow), text: link.to_string() };
             state.trace.add(state.agenda.now_us(), Entry::Change(&noted));
             let mut around = Surroundings { agenda: &mut state.agenda, trace: &mut state.trace };
             state.network.change_link(row(from), row(to), link, &mut around);

@@ -155,9 +155,8 @@ impl Network {
         for peer in 0..self.inboxes.len() {
             if self.inboxes[peer].incarnation().is_some() {
                 self.stats.breaks += 1;
-                let now_us = around.agenda.now_us();
-                let fate = self.fate(node, peer, now_us);
-                let parcel = self.parcel((node, peer), Cargo::Break, now_us, fate.takes_us);
+                let fate = self.fate(node, peer, around.agenda.now_us());
+                let parcel = self.parcel((node, peer), Cargo::Break, (around.agenda.now_us(), fate.takes_us));
                 self.dispatch(parcel, around);
             }
         }
@@ -201,10 +200,10 @@ impl Network {
             }
             self.await_timeout(from, to, around);
             self.stats.cut += 1;
-            around.note_loss((from, to), now_us, "cut");
+            around.note_loss((from, to), around.agenda.now_us(), "cut");
         } else if fate.lost {
             self.stats.lost += 1;
-            around.note_loss((from, to), now_us, "by chance");
+            around.note_loss((from, to), around.agenda.now_us(), "by chance");
         } else if self.inboxes[to].incarnation().is_none() {
             self.stats.refused += 1;
             return Sent::Not;
@@ -212,10 +211,10 @@ impl Network {
             self.stats.damaged += u64::from(fate.flip.is_some());
             if let Some(takes_us) = fate.copy_takes_us {
                 self.stats.duplicated += 1;
-                let copy = self.parcel((from, to), Cargo::Frame(frame.clone(), None), now_us, takes_us);
+                let copy = self.parcel((from, to), Cargo::Frame(frame.clone(), None), (now_us, takes_us));
                 self.dispatch(copy, around);
             }
-            let parcel = self.parcel((from, to), Cargo::Frame(frame, fate.flip), now_us, fate.takes_us);
+            let parcel = self.parcel((from, to), Cargo::Frame(frame, fate.flip), (now_us, fate.takes_us));
             self.dispatch(parcel, around);
         }
         Sent::Handed
@@ -249,7 +248,7 @@ impl Network {
 
     /// A parcel reaches the process that it is for.
     fn deliver(&mut self, parcel: Parcel, around: &mut Surroundings<'_>) -> bool {
-        let (from, to) = (parcel.from, parcel.to);
+        let (from, to, sent_us) = (parcel.from, parcel.to, parcel.sent_us);
         let Cargo::Frame(bytes, flip) = parcel.cargo else {
             return self.inboxes[to].put(Incoming::LinkDown(name(from)));
         };
@@ -260,17 +259,17 @@ impl Network {
                 lane.last_number = lane.last_number.max(parcel.number);
                 self.stats.delivered += 1;
                 self.stats.overtaken += u64::from(overtaken);
-                let frame = Entry::Frame { from: name(from), to: name(to), sent_us: parcel.sent_us, bytes: &bytes };
+                let frame = Entry::Frame { from: name(from), to: name(to), sent_us, bytes: &bytes };
                 around.trace.add(around.agenda.now_us(), frame);
                 self.inboxes[to].put(Incoming::Frame { from: name(from), bytes })
             }
             Ok(None) => {
                 self.stats.swallowed += u64::from(flip.is_none());
-                around.note_loss((from, to), parcel.sent_us, "taken for a part of a damaged frame");
+                around.note_loss((from, to), sent_us, "taken for a part of a damaged frame");
                 false
             }
             Err(_) => {
-                around.note_loss((from, to), parcel.sent_us, "damaged: the connection is closed");
+                around.note_loss((from, to), sent_us, "damaged: the connection is closed");
                 self.reset(from, to);
                 true
             }
@@ -301,7 +300,7 @@ impl Network {
     }
 
     /// Something for the process that is at the other end now.
-    fn parcel(&mut self, (from, to): (usize, usize), cargo: Cargo, sent_us: u64, takes_us: u64) -> Parcel {
+    fn parcel(&mut self, (from, to): (usize, usize), cargo: Cargo, (sent_us, takes_us): (u64, u64)) -> Parcel {
         self.next_number += 1;
         let incarnation = self.inboxes[to].incarnation().unwrap_or_default();
         let connection = self.lane(from, to).connection;

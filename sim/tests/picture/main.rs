@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_macros, reason = "who looks at a measurement reads it on the terminal")]
 
 mod browser;
+mod review;
 mod scenes;
 
 use std::collections::BTreeMap;

@@ -5,6 +5,7 @@ use std::{io, sync::Arc};
 use super::JournalOptions;
 use crate::{
     id::Lsn,
+    mark::{Mark, reached},
     runtime::{Disk, DiskFile},
     store::{
         Position,
@@ -116,6 +117,7 @@ impl<D: Disk> LogWriter<D> {
                 Ok(Rolled::Yes)
             }
             Err(_) => {
+                reached(Mark::SegmentNotBegun);
                 // What is there of it holds no frame, and recovery passes over it.
                 let _ = self.disk.remove(&segment_name(number)).await;
                 self.roll_at = self.end + self.segment_bytes / 8;

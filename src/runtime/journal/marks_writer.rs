@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{JournalStats, log_writer::Synced};
 use crate::{
     clock::Hlc,
+    mark::{Mark, reached},
     node::JournalEvent,
     runtime::{Disk, DiskFile},
     store::{Holes, MARKS_FILE_BYTES, MARKS_NAME, Marks, MarksContent, MarksScan, MarksSlot, Stop, scan_marks},
@@ -133,6 +134,7 @@ impl MarksTell {
                 JournalEvent::Marked { lease }
             }
             Err(_) => {
+                reached(Mark::MarkFailed);
                 self.stats.count_mark_failure();
                 JournalEvent::MarkFailed
             }

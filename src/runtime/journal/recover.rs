@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     id::Lsn,
+    mark::{Mark, reached},
     mutant::{Mutant, planted},
     runtime::{Disk, DiskFile},
     store::{
@@ -79,8 +80,10 @@ pub(super) async fn recover<D: Disk>(disk: &D, options: &JournalOptions) -> Resu
 
 fn judge(findings: &[Finding], beside: Beside, marks: Option<&Marks>) -> Verdict {
     if findings.iter().any(Finding::leaves_hole) {
+        reached(Mark::LogDamaged);
         Verdict::Damaged
     } else if findings.iter().any(Finding::is_loss) {
+        reached(Mark::LogMayLack);
         Verdict::MayLack
     } else if beside == Beside::Nothing && marks.is_none() {
         Verdict::Empty
@@ -158,6 +161,7 @@ async fn read_snapshots<D: Disk>(disk: &D, names: &[String]) -> Result<(Snapshot
         }
         match read.map_err(disk_error(snapshot_name(segment)))? {
             Ok((snapshot, last)) => {
+                reached(Mark::SnapshotRead);
                 snapshots.whole = Some(WholeSnapshot { segment, last, snapshot });
                 break;
             }
@@ -272,6 +276,7 @@ impl Log {
     ) -> Result<Tail<D::File>, JournalError> {
         for finding in findings {
             if let Finding::TornTail { at, .. } = finding {
+                reached(Mark::TornTail);
                 let name = segment_name(at.segment);
                 cut(disk, &name, at.offset).await.map_err(disk_error(name))?;
             }
@@ -316,8 +321,10 @@ impl Log {
         let from = if durable.segment == number { durable.offset } else { SEGMENT_HEAD_BYTES };
         let doubtful = self.last_bytes.get(from as usize..scan.end() as usize).unwrap_or_default();
         if !doubtful.is_empty() {
-            file.truncate(scan.end() + 1).await?;
-            file.truncate(scan.end()).await?;
+            if !planted(Mutant::SegmentSizeForgotten) {
+                file.truncate(scan.end() + 1).await?;
+                file.truncate(scan.end()).await?;
+            }
             match file.write_at(from, doubtful).await {
                 Err(error) if !is_full(&error) => return Err(error),
                 _ => {}

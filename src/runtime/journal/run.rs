@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     id::Lsn,
+    mark::{Mark, reached},
     mutant::{Mutant, planted},
     node::{JournalCommand, JournalEvent},
     runtime::{Disk, Env},
@@ -217,6 +218,7 @@ impl<E: Env> Running<E> {
     }
 
     fn refuse(&mut self, first: Lsn, last: Lsn) {
+        reached(Mark::DiskFull);
         self.stats.count_refused(last.0 - first.0 + 1);
         self.tell(JournalEvent::Refused { first, last });
     }
@@ -224,6 +226,7 @@ impl<E: Env> Running<E> {
     fn fail(&mut self) {
         self.state = LogState::Failed;
         self.frame.clear();
+        reached(Mark::FsyncFailed);
         self.stats.count_failure();
         self.tell(JournalEvent::Failed { durable: self.log.synced().last });
     }
@@ -262,6 +265,7 @@ impl<E: Env> Running<E> {
         if snapshot.end().await.is_err() {
             return self.give_up_snapshot().await;
         }
+        reached(Mark::LogTruncated);
         self.stats.count_snapshot();
         self.order(MarksOrder::Replaced(self.log.synced()));
         self.growth = Growth { uncovered_bytes: self.growth.uncovered_bytes - self.growth.covering_bytes, ..Growth::default() };
@@ -273,6 +277,7 @@ impl<E: Env> Running<E> {
     async fn give_up_snapshot(&mut self) {
         self.snapshot = None;
         give_up(&self.disk).await;
+        reached(Mark::SnapshotGivenUp);
         self.stats.count_snapshot_given_up();
         let not_before_bytes = self.growth.uncovered_bytes + self.options.snapshot_after_bytes / 4 + 1;
         self.growth = Growth { not_before_bytes, covering_bytes: 0, asked: false, ..self.growth };

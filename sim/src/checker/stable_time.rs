@@ -1,0 +1,91 @@
+//! I9. When a node names a stable time `h`, every record with an hlc up to `h` is applied at every replica of its shard, or
+//! superseded there; and none appears later.
+//!
+//! Source: invariant I9; the global stable time of Akkoorath et al., 'Cure: Strong Semantics Meets High Availability and Low
+//! Latency', ICDCS 2016. Tokens fold to it, dependencies and tombstones go below it: a stable time that is too high shows
+//! elsewhere only when somebody misses what was dropped.
+//!
+//! Why no stronger: a replica that lost something is left out until it has caught up. Whether what is applied is durable is not
+//! seen here but at the replica's next start, by [durability](super::durability).
+
+use causeway::{
+    clock::{Dot, Hlc},
+    id::NodeId,
+};
+
+use super::{Property, Replicas, Violation};
+
+/// Judges a stable time when a node names it, before that is noted.
+pub fn check(replicas: &Replicas, node: NodeId, stable: Hlc) -> Result<(), Violation> {
+    for (_, origin) in replicas.iter() {
+        for (dot, known) in replicas.records_between(origin.actor, replicas.stable(), stable) {
+            let lacks = |member: NodeId| !replicas.has(member, dot) && !replicas.is_superseded(member, dot);
+            let behind = replicas.of_actor(dot.actor).find(|(member, replica)| !replica.is_behind() && lacks(*member));
+            if let Some((member, _)) = behind {
+                let evidence = format!("{node} names {stable}, and {member} has not applied {dot} ({})", known.key);
+                return Err(Property::StableIsEverywhere.violated(evidence));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Judges a record when it is first seen.
+pub fn check_new_record(replicas: &Replicas, dot: Dot) -> Result<(), Violation> {
+    if dot.hlc > replicas.stable() {
+        return Ok(());
+    }
+    let evidence = format!("{dot} appears, and the stable time was {} before", replicas.stable());
+    Err(Property::StableIsEverywhere.violated(evidence))
+}
+
+#[cfg(test)]
+mod tests {
+    use causeway::node::Event;
+
+    use super::*;
+    use crate::checker::litmus::{Litmus, blame};
+
+    fn stable(run: &mut Litmus, hlc: u64) -> Option<Property> {
+        blame(run.happened(0, Event::Stable(Hlc(hlc))))
+    }
+
+    #[test]
+    fn a_stable_time_above_what_some_replica_lacks() {
+        let mut run = Litmus::new();
+        let op = run.put(0, "x", 0, 10);
+        run.replicate(op, 1).unwrap();
+        assert_eq!(stable(&mut run, 9), None);
+        assert_eq!(stable(&mut run, 10), Some(Property::StableIsEverywhere), "replica 2 lacks it");
+        run.replicate(op, 2).unwrap();
+        assert_eq!(stable(&mut run, 10), None);
+    }
+
+    #[test]
+    fn what_is_superseded_lacks_nowhere() {
+        let mut run = Litmus::new();
+        let old = run.put(0, "x", 0, 10);
+        let new = run.put(1, "x", 1, 20);
+        for (op, node) in [(old, 1), (new, 0), (new, 2)] {
+            run.replicate(op, node).unwrap();
+        }
+        assert_eq!(stable(&mut run, 20), None);
+    }
+
+    #[test]
+    fn a_record_that_appears_below_the_stable_time() {
+        let mut run = Litmus::new();
+        assert_eq!(stable(&mut run, 20), None);
+        let late = run.begin_put(0, "x");
+        assert_eq!(blame(run.try_apply_put(late, 0, 20)), Some(Property::StableIsEverywhere));
+    }
+
+    #[test]
+    fn who_lost_its_disk_is_left_out() {
+        let mut run = Litmus::new();
+        let op = run.put(0, "x", 0, 10);
+        run.replicate(op, 1).unwrap();
+        run.judge.may_lose(NodeId(2));
+        assert_eq!(stable(&mut run, 10), None);
+    }
+}

@@ -1,0 +1,138 @@
+//! Who is named for which planted bug, and a seed that shows it. The name was written down before anybody looked.
+
+use causeway::{
+    clock::{Dot, ENTRY_CAP, Hlc, Token},
+    id::{ActorId, Epoch},
+    mutant::Mutant,
+    placement::SLOTS,
+    store::{Table, Value, Version},
+};
+
+/// How a planted bug is caught.
+#[derive(Debug, Clone, Copy)]
+pub enum Catcher {
+    /// By any of these checkers, in a simulation.
+    Checkers(&'static [&'static str]),
+    /// By a direct test of what the bug is in.
+    Direct(&'static str, fn() -> bool),
+}
+
+/// What is known of a planted bug before the hunt.
+#[derive(Debug, Clone, Copy)]
+pub struct Named {
+    /// Who should catch it.
+    pub catcher: Catcher,
+    /// A seed whose run shows it.
+    pub recorded_seed: u64,
+}
+
+/// What is known of a planted bug.
+pub fn named(mutant: Mutant) -> Named {
+    let (checkers, recorded_seed): (&'static [&'static str], u64) = match mutant {
+        Mutant::FoldKeepsFloor => return direct("a hard fold never lowers a token", hard_fold_lowers),
+        // Only a replica with a hole in its log holds what its source has seen superseded and collected.
+        Mutant::TransferWithoutAuthority => return direct("a transfer removes what its source has collected", transfer_keeps),
+        Mutant::ReadWithoutCheck => (&["a2_reads", "a1_stamps", "token_covers_past"], 0),
+        Mutant::ForwardDropsToken => (&["a2_reads", "a1_stamps", "token_covers_past"], 0),
+        Mutant::TokenKeepsOnlyTheDot => (&["token_covers_past"], 0),
+        Mutant::AnswerWithoutDot => (&["token_covers_past"], 0),
+        Mutant::TombstoneReadForgotten => (&["token_covers_past", "a2_reads"], 0),
+        Mutant::MacNotChecked => (&["answers"], 0),
+
+        Mutant::HlcIgnoresToken => (&["a1_stamps"], 0),
+        Mutant::RestartWithoutLease => (&["promises", "a1_stamps"], 0),
+        Mutant::LeaseAfterUse => (&["promises"], 0),
+        Mutant::ClockAheadWrites => (&["takes_no_writes"], 0),
+
+        Mutant::PromiseAheadOfData => (&["promises"], 0),
+        Mutant::PromiseOverPending => (&["promises"], 0),
+        Mutant::GapAccepted => (&["promises"], 0),
+        Mutant::PushSkipsUnacknowledged => (&["promises"], 0),
+        Mutant::PullSkipsRecord => (&["promises"], 0),
+        Mutant::PullPromisesReceived => (&["promises"], 0),
+        Mutant::LogReachesTooFar => (&["promises"], 0),
+        // The first to hear of it are those that work out the stable time from its report.
+        Mutant::WipedPromisesEarly => (&["promises", "stable_time"], 0),
+        Mutant::ReapplyBelowVector => (&["applied_once"], 0),
+
+        Mutant::TransferKeepsLastVector => (&["promises"], 0),
+        Mutant::TransferDropsOwn => (&["stamps_never_go_back"], 0),
+        // Who is refused asks again at once, without end: the simulator's own limit of frames in a second sees that first.
+        Mutant::CutNotTransferred => (&["crash"], 0),
+        Mutant::TransferNotGivenUp => (&["convergence", "liveness"], 0),
+
+        Mutant::AnswerBeforeFsync => (&["durability"], 0),
+        Mutant::RecoveryDropsTail => (&["durability"], 0),
+        Mutant::TornTailKept => (&["records_are_asked_for"], 0),
+        Mutant::SegmentSizeForgotten => (&["durability"], 0),
+        Mutant::SnapshotBeforeApplied => (&["durability"], 0),
+
+        Mutant::LastArrivalWins => (&["stamps_never_go_back", "same_set_same_state"], 0),
+        // The smaller actor that arrives last wins over the larger: the winner goes back before sets are compared.
+        Mutant::TieByArrival => (&["stamps_never_go_back"], 0),
+        Mutant::TombstoneCollectedEarly => (&["tombstones"], 0),
+        Mutant::DeleteWithoutTombstone => {
+            (&["same_set_same_state", "stamps_never_go_back", "durability", "convergence", "token_covers_past"], 0)
+        }
+
+        Mutant::StableCountsOnlyItself => (&["stable_time"], 0),
+        Mutant::StableWithoutSilent => (&["stable_time"], 0),
+
+        Mutant::RetryAppliedTwice => (&["records_are_asked_for"], 0),
+        Mutant::NameForgottenEarly => (&["same_set_same_state"], 0),
+        Mutant::ForwardTakenTwice => (&["records_are_asked_for"], 0),
+        Mutant::WriteTriedTwice => (&["records_are_asked_for"], 0),
+        Mutant::RefusedAfterApplied => (&["records_are_asked_for"], 0),
+        Mutant::AckBeforeDurable => (&["write_concern"], 0),
+        Mutant::ConcernCountsItself => (&["write_concern"], 0),
+
+        Mutant::NeverTrustedAgain => (&["convergence", "liveness"], 0),
+    };
+    Named { catcher: Catcher::Checkers(checkers), recorded_seed }
+}
+
+fn direct(law: &'static str, is_broken: fn() -> bool) -> Named {
+    Named { catcher: Catcher::Direct(law, is_broken), recorded_seed: 0 }
+}
+
+/// Whether a transfer keeps a version that its source has seen and does not have.
+fn transfer_keeps() -> bool {
+    let dot = Dot { actor: ActorId(0), hlc: Hlc(10) };
+    let version = Version { dot, value: Some(Value::json("1")), dependencies: None, operation: None };
+    let mut table = Table::default();
+    table.insert(&"x".into(), version);
+    table.install(0..SLOTS, &[(dot.actor, dot.hlc)].into_iter().collect(), &[]);
+    table.holds("x")
+}
+
+/// Whether a hard fold forgets something.
+fn hard_fold_lowers() -> bool {
+    let actors = 2 * ENTRY_CAP as u32;
+    let dot = |actor: u32| Dot { actor: ActorId(actor), hlc: Hlc::from_millis(1_000 + u64::from(actor)) };
+    let full = Token::from_parts(Epoch::default(), Hlc::ZERO, (0..actors).map(dot));
+    let mut folded = full.clone();
+    folded.fold(Hlc::ZERO);
+    full.entries().any(|dot| folded.get(dot.actor) < dot.hlc)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checker::CHECKERS;
+
+    #[test]
+    fn the_direct_tests_pass_without_the_bugs() {
+        assert!(!hard_fold_lowers() && !transfer_keeps());
+    }
+
+    #[test]
+    fn each_checker_is_named_for_a_bug() {
+        let is_named = |checker: &&&str| {
+            Mutant::ALL
+                .into_iter()
+                .any(|mutant| matches!(named(mutant).catcher, Catcher::Checkers(all) if all.contains(*checker)))
+        };
+        let unnamed: Vec<&&str> = CHECKERS.iter().filter(|checker| !is_named(checker)).collect();
+        assert!(unnamed.is_empty(), "{unnamed:?}");
+    }
+}

@@ -1,0 +1,136 @@
+//! Turns on what a planted bug needs to show itself: whoever looks for a bug in recovery wants crashes in every run.
+//!
+//! Nothing here is out of reach of a seed without a mutant: the same is only drawn more often.
+
+use causeway::{mutant::Mutant, store::FsyncPolicy};
+
+use super::{faults::Kinds, load::Load};
+use crate::plan::Plan;
+
+/// Bytes of records that nodes keep for peers when transfers are looked for.
+const SMALL_TAIL: u64 = 6_000;
+
+pub(super) fn focus(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant: Mutant) {
+    match mutant {
+        Mutant::AnswerBeforeFsync | Mutant::RecoveryDropsTail => {
+            plan.fsync = FsyncPolicy::Always;
+            kinds.power_loss_ms = Some((200, 1_000));
+        }
+        Mutant::TornTailKept => {
+            (plan.fsync, plan.value_bytes, load.put_percent) = (FsyncPolicy::Always, 1_800, 60);
+            *kinds =
+                Kinds { every_ms: (300, 1_500), blackout_ms: Some((100, 1_000)), slow_disk: Some((50, 200)), ..Kinds::default() };
+        }
+        Mutant::SegmentSizeForgotten => {
+            (plan.fsync, plan.shards, load.put_percent) = (FsyncPolicy::Always, 3, 60);
+            *kinds = Kinds {
+                every_ms: (300, 1_500),
+                failing_sync_ms: Some((500, 2_000)),
+                kill_ms: Some((50, 500)),
+                power_loss_ms: Some((50, 500)),
+                ..Kinds::default()
+            };
+        }
+        Mutant::SnapshotBeforeApplied => {
+            plan.fsync = FsyncPolicy::Always;
+            plan.tail_bytes = SMALL_TAIL;
+            kinds.power_loss_ms = Some((200, 1_000));
+            load.put_percent = 60;
+        }
+        Mutant::RestartWithoutLease => {
+            plan.fsync = FsyncPolicy::Always;
+            kinds.storm_restarts = Some(3);
+            kinds.power_loss_ms = Some((20, 200));
+            kinds.jump_ms = Some((100, 2_000));
+            kinds.skew_ms = 200;
+        }
+        // A lease runs out on a slow disk; the clock must have been ahead of the wall, and a write must come before peers do.
+        Mutant::LeaseAfterUse => {
+            (plan.fsync, plan.shards) = (FsyncPolicy::Always, 1);
+            (load.put_percent, load.think_ms) = (60, 5..=40);
+            *kinds = Kinds {
+                every_ms: (300, 1_500),
+                slow_disk: Some((200, 600)),
+                blackout_ms: Some((20, 200)),
+                power_loss_ms: Some((20, 200)),
+                skew_ms: 200,
+                ..Kinds::default()
+            };
+        }
+        Mutant::HlcIgnoresToken => {
+            plan.shards = plan.shards.max(2);
+            kinds.skew_ms = 200;
+        }
+        Mutant::ClockAheadWrites => {
+            kinds.skew_ms = 200;
+            kinds.jump_ms = Some((300, 2_000));
+        }
+        Mutant::WipedPromisesEarly => {
+            (plan.fsync, plan.shards, load.put_percent) = (FsyncPolicy::Always, 1, 60);
+            (plan.links.loss, plan.links.latency_us) = (0.1, 40_000);
+            *kinds = Kinds {
+                every_ms: (300, 1_500),
+                lost_disk_ms: Some((100, 500)),
+                partition_ms: Some((500, 3_000)),
+                one_way_ms: Some((500, 3_000)),
+                ..Kinds::default()
+            };
+        }
+        Mutant::TransferDropsOwn | Mutant::TransferKeepsLastVector => {
+            transfers(plan, kinds);
+            load.delete_percent = 20;
+        }
+        Mutant::CutNotTransferred | Mutant::LogReachesTooFar => transfers(plan, kinds),
+        Mutant::TransferNotGivenUp => {
+            transfers(plan, kinds);
+            kinds.full_disk_ms = Some((1_000, 3_000));
+        }
+        Mutant::TombstoneCollectedEarly | Mutant::DeleteWithoutTombstone | Mutant::TombstoneReadForgotten => {
+            load.delete_percent = 20;
+        }
+        Mutant::TieByArrival => {
+            (plan.shards, kinds.skew_ms, load.hot_percent, load.put_percent) = (1, 0, 90, 60);
+        }
+        Mutant::MacNotChecked => load.forged_percent = 5,
+        Mutant::RetryAppliedTwice => load.named_percent = 50,
+        Mutant::NameForgottenEarly => {
+            (plan.shards, plan.client_loss, plan.links.latency_us) = (2, 0.1, 40_000);
+            (load.named_percent, load.put_percent, load.hot_percent) = (90, 60, 60);
+            *kinds = Kinds {
+                every_ms: (300, 1_500),
+                isolate_ms: Some((500, 3_000)),
+                one_way_ms: Some((500, 3_000)),
+                hold_ms: Some((100, 3_000)),
+                swizzle_ms: Some((500, 3_000)),
+                ..Kinds::default()
+            };
+        }
+        Mutant::RefusedAfterApplied | Mutant::AckBeforeDurable | Mutant::ConcernCountsItself => load.concern_percent = 50,
+        Mutant::ForwardTakenTwice => plan.links.duplication = 0.1,
+        Mutant::ReapplyBelowVector
+        | Mutant::GapAccepted
+        | Mutant::PromiseAheadOfData
+        | Mutant::PushSkipsUnacknowledged
+        | Mutant::PullSkipsRecord
+        | Mutant::PullPromisesReceived => plan.links.loss = 0.1,
+        Mutant::NeverTrustedAgain => kinds.isolate_ms = Some((500, 6_000)),
+        Mutant::ReadWithoutCheck
+        | Mutant::TokenKeepsOnlyTheDot
+        | Mutant::FoldKeepsFloor
+        | Mutant::TransferWithoutAuthority
+        | Mutant::LastArrivalWins
+        | Mutant::ForwardDropsToken
+        | Mutant::AnswerWithoutDot
+        | Mutant::PromiseOverPending
+        | Mutant::StableCountsOnlyItself
+        | Mutant::StableWithoutSilent
+        | Mutant::WriteTriedTwice => {}
+    }
+}
+
+/// Replicas fall so far behind that whole slots are taken over, those that lost their disk too.
+fn transfers(plan: &mut Plan, kinds: &mut Kinds) {
+    plan.tail_bytes = SMALL_TAIL;
+    kinds.isolate_ms = Some((500, 6_000));
+    kinds.lost_disk_ms = Some((100, 3_000));
+}
