@@ -4,8 +4,8 @@
 //! everything that the plan leaves open is drawn anew. When all replays from an event on fail, the bug was in by then, and chance
 //! had no more say. The count at the events before it says how much the run owed to chance, and to which moment.
 //!
-//! The count is looked at on a coarse grid first, and then where it becomes full, by halving. It need not rise steadily: what is
-//! called the doom is a full count after which every count that was looked at is full too.
+//! The count is looked at on a coarse grid first, and then where it becomes full, by halving; where it never does, where it rises
+//! most. It need not rise steadily: what is called the doom is a full count after which every count that was looked at is full too.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -23,6 +23,10 @@ use crate::{
 pub const REPLAYS: u32 = 20;
 /// Events of the coarse grid.
 const GRID: usize = 9;
+/// How often the steepest rise is looked at more closely.
+const RISE_LOOKS: usize = 10;
+/// A rise by less than this may well be chance.
+const RISE: u32 = REPLAYS / 4;
 /// Characters of a full bar.
 const BAR: u32 = 20;
 
@@ -108,11 +112,25 @@ impl Search<'_> {
     }
 
     fn look_closely(&mut self) {
+        if self.doomed_from().is_none() {
+            return self.look_at_the_rise();
+        }
         while let Some(doomed) = self.doomed_from() {
             let saved = self.counts.range(..doomed).next_back().map(|(place, _)| *place);
             match saved {
                 Some(saved) if saved + 1 < doomed => self.count(usize::midpoint(saved, doomed)),
                 _ => return,
+            }
+        }
+    }
+
+    fn look_at_the_rise(&mut self) {
+        for _ in 0..RISE_LOOKS {
+            let counts: Vec<(usize, u32)> = self.counts.iter().map(|(place, failing)| (*place, *failing)).collect();
+            let rises = counts.windows(2).filter(|pair| pair[0].0 + 1 < pair[1].0 && pair[0].1 + RISE <= pair[1].1);
+            match rises.max_by_key(|pair| pair[1].1 - pair[0].1) {
+                Some(pair) => self.count(usize::midpoint(pair[0].0, pair[1].0)),
+                None => return,
             }
         }
     }
@@ -166,6 +184,7 @@ impl fmt::Display for Doom {
         match self.doomed {
             Some(0) => f.write_str("\nThe plan is doomed from its first event on: chance has no say."),
             Some(_) => Ok(()),
+            // Whether the run fails is drawn after all that the plan says.
             None => f.write_str("\nEven after the last event chance decides."),
         }
     }

@@ -74,6 +74,19 @@ fn what_chance_has_no_say_in_is_doomed_from_its_first_event_on() {
 }
 
 #[test]
+fn what_chance_decides_after_the_last_event_has_no_doom() {
+    let plan = |seed| {
+        let mut plan = Plan { mutant: Some(Mutant::AnswerWithoutDot), faults: vec![], ..decided_by_one_request(seed, 0.5) };
+        plan.operations.pop();
+        plan
+    };
+    let plan = (0..40).map(plan).find(fails).expect("of a quarter, request and answer arrive");
+    let found = doom(&plan, 2, &|_| {}).expect("it fails");
+    assert!(found.event().is_none() && found.curve.iter().all(|point| point.failing < REPLAYS), "{found}");
+    assert!(found.to_string().ends_with("Even after the last event chance decides."), "{found}");
+}
+
+#[test]
 fn a_fork_is_the_same_run_until_its_time_and_another_one_after() {
     let plan = || Plan { faults_ms: 3_000, ..Plan::draw(3, None) };
     let at_us = 2_500_000;

@@ -74,9 +74,7 @@ pub fn compare(event: &PlanEvent, warm_up_ms: u64, fails: &Report, passes: &Repo
     let window_us = ((warm_up_ms + event.at_ms()) * 1_000, fails.ended_us);
     let left_out = if let PlanEvent::Operation(planned) = event { Some(planned.op) } else { None };
     let runs = [fails, passes].map(|report| Seen::of(report, window_us));
-    let mut applied = differences(runs.each_ref().map(|seen| &seen.applied));
-    // That what was left out has no effect goes without saying.
-    applied.retain(|place, _| Some(place.write) != left_out);
+    let applied = differences(runs.each_ref().map(|seen| &seen.applied));
     let matter: BTreeSet<OpId> = applied.keys().map(|place| place.write).collect();
     let mut messages = differences(runs.each_ref().map(|seen| &seen.delivered));
     messages.retain(|delivery, _| matter.contains(&delivery.write));
@@ -85,6 +83,7 @@ pub fn compare(event: &PlanEvent, warm_up_ms: u64, fails: &Report, passes: &Repo
     lost.retain(|link, _| links.contains(link));
     let events = counts(runs.each_ref().map(|seen| &seen.events));
     let mut outcomes = outcomes(fails, passes, window_us.1);
+    // That what was left out is not answered goes without saying; how far it came in the other run does not.
     outcomes.retain(|(operation, _)| Some(operation.id) != left_out);
     Comparison { window_us, outcomes, events, applied, messages, lost }
 }
