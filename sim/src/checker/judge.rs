@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use causeway::{
     clock::{Dot, TokenKeys},
-    id::NodeId,
+    id::{Epoch, NodeId},
     node::Event,
     placement::Config,
     store::{Key, Order, Version, Write},
@@ -194,6 +194,7 @@ impl Judge {
                 self.note_writing(node, (!takes_writes).then_some(self.now_us));
             }
             Event::Found { key, versions } => {
+                self.learn_found(key, versions)?;
                 if let Some(replica) = self.replicas.get_mut(node) {
                     replica.found.insert(key.clone(), versions.iter().map(|version| version.dot).collect());
                 }
@@ -276,6 +277,25 @@ impl Judge {
         self.heed(records_are_asked_for::check_number(operation))?;
         self.heed(a1_stamps::check_new(&self.books, operation, write.dot))?;
         self.heed(token_covers_past::check(&write.seen(), &operation.past, &write.to_string()))
+    }
+
+    /// A node that died before it could say that it had applied a record finds it again: a second record of an operation may be among
+    /// what nobody has heard of yet.
+    fn learn_found(&mut self, key: &Key, versions: &[Version]) -> Result<(), Violation> {
+        for version in versions {
+            let Some(seen) = version.dependencies.as_deref().filter(|_| self.replicas.record(version.dot).is_none()) else {
+                continue;
+            };
+            self.learn(&Write {
+                dot: version.dot,
+                epoch: Epoch::default(),
+                key: key.clone(),
+                value: version.value.clone(),
+                past: seen.clone(),
+                operation: version.operation,
+            })?;
+        }
+        Ok(())
     }
 
     fn note_change(&mut self, node: NodeId) {
