@@ -11,6 +11,13 @@ use crate::plan::Plan;
 const SMALL_TAIL: u64 = 6_000;
 
 pub(super) fn focus(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant: Mutant) {
+    look_at_disks(plan, kinds, load, mutant);
+    look_at_clocks(plan, kinds, load, mutant);
+    look_at_replication(plan, kinds, load, mutant);
+    look_at_operations(plan, kinds, load, mutant);
+}
+
+fn look_at_disks(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant: Mutant) {
     match mutant {
         Mutant::AnswerBeforeFsync | Mutant::RecoveryDropsTail => {
             plan.fsync = FsyncPolicy::Always;
@@ -31,12 +38,23 @@ pub(super) fn focus(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant:
                 ..Kinds::default()
             };
         }
+        // Records must be on their way to the disk while a snapshot is begun.
         Mutant::SnapshotBeforeApplied => {
-            plan.fsync = FsyncPolicy::Always;
-            plan.tail_bytes = SMALL_TAIL;
-            kinds.power_loss_ms = Some((200, 1_000));
-            load.put_percent = 60;
+            (plan.fsync, plan.tail_bytes, plan.value_bytes, load.put_percent) = (FsyncPolicy::Always, SMALL_TAIL, 1_000, 60);
+            *kinds = Kinds {
+                every_ms: (300, 1_500),
+                slow_disk: Some((50, 200)),
+                power_loss_ms: Some((50, 500)),
+                blackout_ms: Some((50, 500)),
+                ..Kinds::default()
+            };
         }
+        _ => {}
+    }
+}
+
+fn look_at_clocks(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant: Mutant) {
+    match mutant {
         Mutant::RestartWithoutLease => {
             plan.fsync = FsyncPolicy::Always;
             kinds.storm_restarts = Some(3);
@@ -44,15 +62,17 @@ pub(super) fn focus(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant:
             kinds.jump_ms = Some((100, 2_000));
             kinds.skew_ms = 200;
         }
-        // A lease runs out on a slow disk; the clock must have been ahead of the wall, and a write must come before peers do.
+        // A lease runs out on a slow disk. After the restart the wall must be behind what was promised, and a write must come before
+        // a peer does that knows better.
         Mutant::LeaseAfterUse => {
-            (plan.fsync, plan.shards) = (FsyncPolicy::Always, 1);
-            (load.put_percent, load.think_ms) = (60, 5..=40);
+            (plan.fsync, plan.shards, load.put_percent, load.think_ms) = (FsyncPolicy::Always, 1, 60, 5..=40);
             *kinds = Kinds {
                 every_ms: (300, 1_500),
-                slow_disk: Some((200, 600)),
+                slow_disk: Some((100, 300)),
                 blackout_ms: Some((20, 200)),
-                power_loss_ms: Some((20, 200)),
+                isolate_ms: Some((1_000, 4_000)),
+                partition_ms: Some((1_000, 4_000)),
+                jump_ms: Some((300, 1_500)),
                 skew_ms: 200,
                 ..Kinds::default()
             };
@@ -65,6 +85,12 @@ pub(super) fn focus(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant:
             kinds.skew_ms = 200;
             kinds.jump_ms = Some((300, 2_000));
         }
+        _ => {}
+    }
+}
+
+fn look_at_replication(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant: Mutant) {
+    match mutant {
         Mutant::WipedPromisesEarly => {
             (plan.fsync, plan.shards, load.put_percent) = (FsyncPolicy::Always, 1, 60);
             (plan.links.loss, plan.links.latency_us) = (0.1, 40_000);
@@ -85,6 +111,20 @@ pub(super) fn focus(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant:
             transfers(plan, kinds);
             kinds.full_disk_ms = Some((1_000, 3_000));
         }
+        Mutant::ForwardTakenTwice => plan.links.duplication = 0.1,
+        Mutant::ReapplyBelowVector
+        | Mutant::GapAccepted
+        | Mutant::PromiseAheadOfData
+        | Mutant::PushSkipsUnacknowledged
+        | Mutant::PullSkipsRecord
+        | Mutant::PullPromisesReceived => plan.links.loss = 0.1,
+        Mutant::NeverTrustedAgain => kinds.isolate_ms = Some((500, 6_000)),
+        _ => {}
+    }
+}
+
+fn look_at_operations(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant: Mutant) {
+    match mutant {
         Mutant::TombstoneCollectedEarly | Mutant::DeleteWithoutTombstone | Mutant::TombstoneReadForgotten => {
             load.delete_percent = 20;
         }
@@ -106,25 +146,7 @@ pub(super) fn focus(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant:
             };
         }
         Mutant::RefusedAfterApplied | Mutant::AckBeforeDurable | Mutant::ConcernCountsItself => load.concern_percent = 50,
-        Mutant::ForwardTakenTwice => plan.links.duplication = 0.1,
-        Mutant::ReapplyBelowVector
-        | Mutant::GapAccepted
-        | Mutant::PromiseAheadOfData
-        | Mutant::PushSkipsUnacknowledged
-        | Mutant::PullSkipsRecord
-        | Mutant::PullPromisesReceived => plan.links.loss = 0.1,
-        Mutant::NeverTrustedAgain => kinds.isolate_ms = Some((500, 6_000)),
-        Mutant::ReadWithoutCheck
-        | Mutant::TokenKeepsOnlyTheDot
-        | Mutant::FoldKeepsFloor
-        | Mutant::TransferWithoutAuthority
-        | Mutant::LastArrivalWins
-        | Mutant::ForwardDropsToken
-        | Mutant::AnswerWithoutDot
-        | Mutant::PromiseOverPending
-        | Mutant::StableCountsOnlyItself
-        | Mutant::StableWithoutSilent
-        | Mutant::WriteTriedTwice => {}
+        _ => {}
     }
 }
 
