@@ -112,7 +112,7 @@ impl Clients {
     fn travel_us(&mut self, (client, node, way): (u32, NodeId, Way), now_us: u64) -> Option<u64> {
         let count = self.moments.entry((client, node, way)).or_default().next(now_us);
         let key = [client.into(), node.0.into(), now_us, way as u64, count];
-        self.links[row(node)].draw_us(way, self.streams.keyed(Purpose::Clients, key))
+        self.links[row(node)].draw_us(way, self.streams.at(now_us).keyed(Purpose::Clients, key))
     }
 }
 

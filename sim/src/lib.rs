@@ -26,6 +26,7 @@ pub mod cluster;
 pub mod conformance;
 pub mod coverage;
 pub mod diff;
+pub mod doom;
 pub mod explain;
 pub mod fault;
 pub mod history;

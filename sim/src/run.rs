@@ -22,7 +22,7 @@ use crate::{
     referee::{Ear, Referee},
     request::{KeyCall, read},
     seeded::run_seeded,
-    streams::Streams,
+    streams::{Fork, Streams},
     trace::{Keep, Line},
     workload::Workload,
 };
@@ -118,13 +118,31 @@ pub fn run_seed(seed: u64, mutant: Option<Mutant>, keep: Keep) -> Report {
 
 /// Runs a plan on a thread of its own. A panic of the program is a verdict, not a panic here.
 pub fn run_plan(plan: Plan, keep: Keep) -> Report {
-    run_plan_without(plan, keep, None)
+    run_as(plan, keep, Changes::default())
 }
 
 /// Runs a plan as [`run_plan`] does, without listening to one of the [`CHECKERS`](crate::checker::CHECKERS).
 pub fn run_plan_without(plan: Plan, keep: Keep, without: Option<&'static str>) -> Report {
-    let (seed, mutant) = (plan.seed, plan.mutant);
-    let run = move || run_seeded(seed, mutant, move |streams| simulate(plan, streams, keep, without));
+    run_as(plan, keep, Changes { without, fork: None })
+}
+
+/// Runs a plan as [`run_plan`] does, with another chance from a time on.
+pub fn run_forked(plan: Plan, keep: Keep, fork: Option<Fork>) -> Report {
+    run_as(plan, keep, Changes { without: None, fork })
+}
+
+/// What is otherwise than in the run of the plan.
+#[derive(Debug, Clone, Copy, Default)]
+struct Changes {
+    /// A checker that is not listened to.
+    without: Option<&'static str>,
+    /// Another chance from a time on.
+    fork: Option<Fork>,
+}
+
+fn run_as(plan: Plan, keep: Keep, changes: Changes) -> Report {
+    let (seed, mutant, Changes { without, fork }) = (plan.seed, plan.mutant, changes);
+    let run = move || run_seeded(seed, mutant, move |streams| simulate(plan, streams.forked(fork), keep, without));
     std::panic::catch_unwind(run).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
         let verdict = Verdict::Crash(text.unwrap_or("a panic without a message").to_owned());

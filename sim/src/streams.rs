@@ -53,6 +53,16 @@ pub enum Purpose {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Streams {
     seed: u64,
+    fork: Option<Fork>,
+}
+
+/// Another chance from a time on: until then a run is what it is, and from then on one of many that it could have been.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fork {
+    /// When, in simulated microseconds.
+    pub at_us: u64,
+    /// Which of the many.
+    pub salt: u64,
 }
 
 /// The most parts that the key of an event has.
@@ -61,7 +71,27 @@ const KEY_PARTS: usize = 6;
 impl Streams {
     /// All chance of a seed.
     pub fn new(seed: u64) -> Self {
-        Self { seed }
+        Self { seed, fork: None }
+    }
+
+    /// The same until a time, and another chance from then on.
+    pub fn forked(self, fork: Option<Fork>) -> Self {
+        Self { fork, ..self }
+    }
+
+    /// Where another chance begins.
+    pub fn fork(self) -> Option<Fork> {
+        self.fork
+    }
+
+    /// The chance of what happens at a simulated time. Whatever is drawn while the run goes on is asked of it.
+    pub fn at(self, now_us: u64) -> Self {
+        match self.fork {
+            Some(fork) if now_us >= fork.at_us => {
+                Self::new(xxh3_64([self.seed.to_le_bytes(), fork.salt.to_le_bytes()].as_flattened()))
+            }
+            _ => self,
+        }
     }
 
     /// The running stream for a purpose.
@@ -182,6 +212,21 @@ mod tests {
             assert!(!all[..place].contains(one), "chance {place} repeats another");
         }
         assert_eq!(first(1, Purpose::Network, [1, 2, 4]), all[4]);
+    }
+
+    #[test]
+    fn a_fork_changes_what_is_drawn_from_its_time_on() {
+        let at = |salt, now_us| {
+            let streams = Streams::new(1).forked(Some(Fork { at_us: 500, salt })).at(now_us);
+            (streams.keyed(Purpose::Network, [7]).number(), streams.numbered(Purpose::Operation, 7).random::<u64>())
+        };
+        let plain = Streams::new(1).at(500);
+        let plain = (plain.keyed(Purpose::Network, [7]).number(), plain.numbered(Purpose::Operation, 7).random::<u64>());
+        assert_eq!(at(1, 499), plain);
+        for (one, other) in [(at(1, 500), plain), (at(1, 500), at(2, 500))] {
+            assert!(one.0 != other.0 && one.1 != other.1, "{one:?} {other:?}");
+        }
+        assert_eq!(at(1, 500), at(1, 9_000));
     }
 
     #[test]

@@ -109,7 +109,7 @@ impl Workload {
     }
 
     async fn operate(&self, session: &mut Session, planned: Planned) {
-        let mut random = self.streams.numbered(Purpose::Operation, planned.op.0);
+        let mut random = self.streams.at(self.cluster.world().now_us()).numbered(Purpose::Operation, planned.op.0);
         let (op, mut node) = (planned.op, planned.node);
         let (mut call, retry) = self.call(session, planned, &mut random);
         let invocation = Invocation {
@@ -202,7 +202,8 @@ impl Workload {
 
     async fn try_forged(&self, session: SessionId, node: NodeId, op: OpId, key: Key) {
         let Some(token) = lock(&self.tokens).get(&session).cloned() else { return };
-        let place = self.streams.numbered(Purpose::Operation, op.0).random_range(0..token.len());
+        let place =
+            self.streams.at(self.cluster.world().now_us()).numbered(Purpose::Operation, op.0).random_range(0..token.len());
         let call = KeyCall::get(key, Some(forge(&token, place)));
         if let Ok(response) = self.cluster.request(session.0.into(), node, call.request()).await {
             self.referee.judge(|_| check_forged(&read(&response)));

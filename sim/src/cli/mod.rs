@@ -5,6 +5,7 @@
 mod check;
 mod checkers_bench;
 mod diff;
+mod doom;
 mod exit;
 mod explain;
 mod input;
@@ -51,6 +52,8 @@ enum Command {
     Shrink(shrink::ShrinkArgs),
     /// Show where two runs part, or what one event makes of a failing run
     Diff(diff::DiffArgs),
+    /// Find the event from which on a failing run can no longer be saved
+    Doom(doom::DoomArgs),
     /// Judge the history of any store: is it causally consistent, with one order of writes?
     Check(check::CheckArgs),
     /// Measure the checkers against their goals
@@ -76,6 +79,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Shrink(args) => args.run(),
         Command::Diff(args) => args.run(),
+        Command::Doom(args) => args.run(),
         Command::Check(args) => Ok(check::run(&args)),
         Command::CheckersBench(args) => Ok(checkers_bench::run(&args)),
         Command::Scenario(args) => scenario::run(&args),

@@ -176,7 +176,7 @@ impl List {
 }
 
 /// Ends a plan's faults at a time after the warm-up.
-fn end_at(plan: &mut Plan, until_ms: u64) {
+pub(crate) fn end_at(plan: &mut Plan, until_ms: u64) {
     plan.faults_ms = until_ms;
     plan.faults.retain(|timed| timed.at_ms < until_ms);
     plan.operations.retain(|planned| planned.at_ms < until_ms);

@@ -129,7 +129,7 @@ impl Disk {
         state.names = state.durable_names.clone();
         for (name, contents) in &state.names {
             let key = |sector| [state.node, Act::LoseSectors as u64, key_of(name), now_us, sector];
-            let chance = |sector| state.streams.keyed(Purpose::Disk, key(sector));
+            let chance = |sector| state.streams.at(now_us).keyed(Purpose::Disk, key(sector));
             let damage = lock(contents).crash(chance, state.settings.survival);
             state.stats.sectors_kept += damage.kept;
             state.stats.sectors_lost += damage.lost;
@@ -179,7 +179,7 @@ impl State {
 
     fn chance(&mut self, act: Act, file: u64, now_us: u64) -> Chance {
         let count = self.moments.entry((act, file)).or_default().next(now_us);
-        self.streams.keyed(Purpose::Disk, [self.node, act as u64, file, now_us, count])
+        self.streams.at(now_us).keyed(Purpose::Disk, [self.node, act as u64, file, now_us, count])
     }
 
     fn sync_takes_us(&mut self, file: u64, now_us: u64) -> u64 {

@@ -52,7 +52,7 @@ impl Env for SimEnv {
     }
 
     fn random(&self) -> u64 {
-        self.life.random(self.world.streams)
+        self.life.random(self.world.streams.at(self.world.now_us()))
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

@@ -55,7 +55,7 @@ use network::Network;
 
 use crate::{
     observe::SharedObserver,
-    streams::Streams,
+    streams::{Fork, Streams},
     trace::{Change, Entry, Trace},
 };
 
@@ -67,6 +67,8 @@ struct State {
     lines: Vec<Line>,
     lives: Vec<Option<Arc<Life>>>,
     births: Births,
+    /// Where madsim's choices are to become others; `None` once they are.
+    fork: Option<Fork>,
 }
 
 /// Everything around the nodes of one run.
@@ -90,6 +92,7 @@ impl World {
                 lines: (0..nodes).map(|_| Line::default()).collect(),
                 lives: vec![None; nodes],
                 births: Births::new(nodes),
+                fork: streams.fork(),
             }),
             streams,
             disks: (0..nodes as u32).map(|node| Arc::new(Disk::new(node, streams))).collect(),

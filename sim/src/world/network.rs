@@ -293,7 +293,7 @@ impl Network {
     }
 
     fn fate(&mut self, from: usize, to: usize, now_us: u64) -> Fate {
-        let streams = self.streams;
+        let streams = self.streams.at(now_us);
         let lane = self.lane(from, to);
         let key = [from as u64, to as u64, now_us, lane.moment.next(now_us)];
         lane.link.fate(streams.keyed(Purpose::Network, key))

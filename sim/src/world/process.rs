@@ -11,6 +11,9 @@ use causeway::{
     runtime::{Incoming, Sent},
 };
 
+/// Into how many other sequences a fork turns madsim's choices.
+const SHIFTS: u64 = 64;
+
 impl World {
     pub(super) fn read_clock(&self, node: NodeId) -> (u64, u64) {
         let state = self.state();
@@ -82,6 +85,7 @@ impl World {
             return Poll::Pending;
         }
         while let Some(due) = state.agenda.take_next() {
+            state.shift_schedule();
             if state.meet(due) {
                 break;
             }
@@ -91,6 +95,16 @@ impl World {
 }
 
 impl State {
+    /// madsim's stream cannot be replaced, but a few numbers that are drawn from it shift all later ones.
+    fn shift_schedule(&mut self) {
+        let now_us = self.agenda.now_us();
+        if let Some(fork) = self.fork.take_if(|fork| now_us >= fork.at_us) {
+            for _ in 0..=fork.salt % SHIFTS {
+                let _: u64 = madsim::rand::random();
+            }
+        }
+    }
+
     /// Does what is due, unless that has to wait at a slow node. Returns whether it woke someone.
     fn meet(&mut self, due: Due) -> bool {
         let busy = self.agenda.node_of(&due).filter(|node| self.lines[*node].is_slow());
