@@ -35,6 +35,8 @@ pub mod same_set_same_state;
 pub mod stamps_never_go_back;
 pub mod token_covers_past;
 pub mod tombstones;
+#[cfg(test)]
+mod two_online_checkers;
 mod violation;
 
 pub use answers::Answer;
