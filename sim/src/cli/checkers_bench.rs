@@ -87,7 +87,7 @@ impl Row {
             Self::Offline20 => Some(Shape::default()),
             Self::Offline100 => Some(Shape { sessions: 100, ..Shape::default() }),
             Self::Smallest => {
-                let bug = Some((Bug::NoDependencies, 200));
+                let bug = Some((Bug::NoDependencies, 1));
                 Some(Shape { operations: 100_000, keys: 50, probe_percent: 50, bug, ..Shape::default() })
             }
             Self::Online20 | Self::Initial => None,

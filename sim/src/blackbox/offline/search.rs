@@ -83,12 +83,18 @@ impl Repair {
                 continue;
             }
             let avoided = self.guesses.avoided.entry(read).or_default();
+            let refuted = self.refuted.entry(read).or_default();
+            if avoided.len() > refuted.len() {
+                // What was avoided for the sake of other guesses may be right after all.
+                avoided.retain(|delete| refuted.contains_key(delete));
+                continue;
+            }
             let candidates = likeliest_last(ground, read);
             if let Some(delete) = candidates.iter().rev().find(|delete| !avoided.contains(delete)) {
                 self.assigned.insert(read, *delete);
                 continue;
             }
-            let refuted = self.refuted.remove(&read).unwrap_or_default();
+            let refuted = std::mem::take(refuted);
             if candidates.iter().any(|delete| !refuted.contains_key(delete)) {
                 return Some(Solved::GaveUp);
             }
