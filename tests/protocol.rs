@@ -224,8 +224,8 @@ fn a_request_for_members_in_the_view_is_held_until_one_can_be_asked() {
 
 #[test]
 fn an_answer_to_a_former_process_is_not_taken_for_one_s_own() {
-    let mut bench = Bench::new(2, 2, &Settings::default());
-    bench.cut.insert((NodeId(1), NodeId(0)));
+    let mut bench = Bench::new(4, 2, &Settings::default());
+    bench.cut.extend((1..4).map(|other| (NodeId(other), NodeId(0))));
     for key in ["a", "b", "c", "d", "e", "f"] {
         let request = KeyRequest { key: key.into(), token: Token::default(), command: put("1", 1, None) };
         bench.nodes[0].handle(bench.now, Input::Request { id: RequestId(7), request: Request::Key(request) });
@@ -236,12 +236,16 @@ fn an_answer_to_a_former_process_is_not_taken_for_one_s_own() {
         bench.replies.clear();
     }
     bench.cut.clear();
-    let answer = |asker| Message::ForwardReply { number: 0, asker, reply: Err(Refusal::MemoryFull) };
-    bench.deliver(NodeId(1), NodeId(0), answer(Incarnation(99)), &mut Vec::new());
-    bench.settle(0);
+    let answers = |bench: &mut Bench, asker| {
+        for other in 1..4 {
+            let reply = Message::ForwardReply { number: 0, asker, reply: Err(Refusal::MemoryFull) };
+            bench.deliver(NodeId(other), NodeId(0), reply, &mut Vec::new());
+            bench.settle(0);
+        }
+    };
+    answers(&mut bench, Incarnation(99));
     assert!(bench.replies.is_empty(), "the process that asked is gone");
-    bench.deliver(NodeId(1), NodeId(0), answer(Incarnation(100)), &mut Vec::new());
-    bench.settle(0);
+    answers(&mut bench, Incarnation(100));
     assert_eq!(bench.replies, vec![(NodeId(0), RequestId(7), Err(Refusal::MemoryFull))]);
 }
 

@@ -160,6 +160,14 @@ impl Judge {
         Ok(outcome)
     }
 
+    /// The answer to a request with a forged token came.
+    ///
+    /// # Errors
+    /// It is anything but a refusal of the token.
+    pub fn answered_forged(&self, answer: &Answer) -> Result<(), Violation> {
+        self.heed(answers::check_forged(answer))
+    }
+
     /// A node's disk is gone, or what it had not synced may count: its next start may find less.
     pub fn may_lose(&mut self, node: NodeId) {
         if let Some(replica) = self.replicas.get_mut(node) {

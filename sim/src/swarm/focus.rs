@@ -9,6 +9,8 @@ use crate::plan::Plan;
 
 /// Bytes of records that nodes keep for peers when transfers are looked for.
 const SMALL_TAIL: u64 = 6_000;
+/// The same where snapshots of one part are looked for.
+const LARGE_TAIL: u64 = 64 << 20;
 
 pub(super) fn focus(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant: Mutant) {
     look_at_disks(plan, kinds, load, mutant);
@@ -38,9 +40,9 @@ fn look_at_disks(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant: Mu
                 ..Kinds::default()
             };
         }
-        // Records must be on their way to the disk while a snapshot is begun.
+        // Records must be on their way to the disk while a snapshot is begun, and belong to its first part.
         Mutant::SnapshotBeforeApplied => {
-            (plan.fsync, plan.tail_bytes, plan.value_bytes, load.put_percent) = (FsyncPolicy::Always, SMALL_TAIL, 1_000, 60);
+            (plan.fsync, plan.tail_bytes, plan.value_bytes, load.put_percent) = (FsyncPolicy::Always, LARGE_TAIL, 2_000, 60);
             *kinds = Kinds {
                 every_ms: (300, 1_500),
                 slow_disk: Some((50, 200)),
