@@ -7,14 +7,10 @@
 //! The count is looked at on a coarse grid first, and then where it becomes full, by halving. It need not rise steadily: what is
 //! called the doom is a full count after which every count that was looked at is full too.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::atomic::{AtomicU32, Ordering},
-    thread,
-};
+use std::{collections::BTreeMap, fmt};
 
 use crate::{
+    parallel,
     plan::Plan,
     relative::PlanEvent,
     run::{Report, Verdict, run_forked, run_plan},
@@ -143,25 +139,13 @@ impl Search<'_> {
 }
 
 /// Replays a plan with fresh randomness from a time on. Returns how many replays fail.
-#[expect(clippy::disallowed_methods, reason = "runs go on side by side; what happens within one knows of no other")]
 fn failing(plan: &Plan, at_us: u64, jobs: usize) -> u32 {
-    let (next, failing) = (AtomicU32::new(1), AtomicU32::new(0));
-    let replay = || {
-        loop {
-            let salt = next.fetch_add(1, Ordering::Relaxed);
-            if salt > REPLAYS {
-                return;
-            }
-            let report = run_forked(plan.clone(), Keep::Nothing, Some(Fork { at_us, salt: salt.into() }));
-            failing.fetch_add(u32::from(report.verdict != Verdict::Passed), Ordering::Relaxed);
-        }
+    let salts: Vec<u64> = (1..=REPLAYS.into()).collect();
+    let fails = |salt: &u64| {
+        let report = run_forked(plan.clone(), Keep::Nothing, Fork { at_us, salt: *salt });
+        u32::from(report.verdict != Verdict::Passed)
     };
-    thread::scope(|scope| {
-        for _ in 0..jobs.max(1) {
-            scope.spawn(replay);
-        }
-    });
-    failing.into_inner()
+    parallel::map(jobs, &salts, fails).into_iter().sum()
 }
 
 impl Doom {

@@ -176,7 +176,7 @@ impl Nemesis {
             Fault::Rot { node, rot, down_ms } => self.spoil(node, rot, down_ms).await,
             Fault::BadReads { node, for_ms } => self.misread(node, for_ms).await,
             Fault::StrayWrites { node, for_ms } => {
-                self.referee.may_lose(node);
+                self.referee.damage(node);
                 self.disturb(node, for_ms, |disk| disk.misdirection = STRAY, |disk| disk.misdirection = 0.0).await;
                 self.crash(&[node], Death::PowerLoss, DOWN_MS).await;
             }
@@ -194,7 +194,7 @@ impl Nemesis {
 
     /// What a disk holds is wrong when its node starts again: as bad as a lost disk, and harder to notice.
     async fn spoil(&self, node: NodeId, rot: Spoilt, down_ms: u64) {
-        self.referee.may_lose(node);
+        self.referee.damage(node);
         self.cluster.end(node, Death::Kill);
         let rot = match rot {
             Spoilt::FlippedBit => Rot::FlippedBit,
@@ -205,7 +205,7 @@ impl Nemesis {
     }
 
     async fn misread(&self, node: NodeId, for_ms: u64) {
-        self.referee.may_lose(node);
+        self.referee.damage(node);
         self.cluster.end(node, Death::Kill);
         self.cluster.world().change_disk(node, |disk| disk.flips = MISREAD);
         self.state().disturbed_disks += 1;

@@ -118,30 +118,29 @@ pub fn run_seed(seed: u64, mutant: Option<Mutant>, keep: Keep) -> Report {
 
 /// Runs a plan on a thread of its own. A panic of the program is a verdict, not a panic here.
 pub fn run_plan(plan: Plan, keep: Keep) -> Report {
-    run_as(plan, keep, Changes::default())
+    run_changed(plan, keep, Changes::default())
 }
 
 /// Runs a plan as [`run_plan`] does, without listening to one of the [`CHECKERS`](crate::checker::CHECKERS).
 pub fn run_plan_without(plan: Plan, keep: Keep, without: Option<&'static str>) -> Report {
-    run_as(plan, keep, Changes { without, fork: None })
+    run_changed(plan, keep, Changes { without, fork: None })
 }
 
 /// Runs a plan as [`run_plan`] does, with another chance from a time on.
-pub fn run_forked(plan: Plan, keep: Keep, fork: Option<Fork>) -> Report {
-    run_as(plan, keep, Changes { without: None, fork })
+pub fn run_forked(plan: Plan, keep: Keep, fork: Fork) -> Report {
+    run_changed(plan, keep, Changes { without: None, fork: Some(fork) })
 }
 
-/// What is otherwise than in the run of the plan.
-#[derive(Debug, Clone, Copy, Default)]
+/// What is not as in other runs of a plan.
+#[derive(Clone, Copy, Default)]
 struct Changes {
-    /// A checker that is not listened to.
+    /// Nobody listens to this checker.
     without: Option<&'static str>,
-    /// Another chance from a time on.
     fork: Option<Fork>,
 }
 
-fn run_as(plan: Plan, keep: Keep, changes: Changes) -> Report {
-    let (seed, mutant, Changes { without, fork }) = (plan.seed, plan.mutant, changes);
+fn run_changed(plan: Plan, keep: Keep, Changes { without, fork }: Changes) -> Report {
+    let (seed, mutant) = (plan.seed, plan.mutant);
     let run = move || run_seeded(seed, mutant, move |streams| simulate(plan, streams.forked(fork), keep, without));
     std::panic::catch_unwind(run).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());

@@ -76,12 +76,12 @@ fn what_chance_has_no_say_in_is_doomed_from_its_first_event_on() {
 #[test]
 fn a_fork_is_the_same_run_until_its_time_and_another_one_after() {
     let plan = || Plan { faults_ms: 3_000, ..Plan::draw(3, None) };
-    let trace = |fork| run_forked(plan(), Keep::All, fork).trace;
     let at_us = 2_500_000;
-    let [plain, one, two] = [None, Some(1), Some(2)].map(|salt| trace(salt.map(|salt| Fork { at_us, salt })));
+    let trace = |salt| run_forked(plan(), Keep::All, Fork { at_us, salt }).trace;
+    let [plain, one, two] = [run_plan(plan(), Keep::All).trace, trace(1), trace(2)];
     let until = |trace: &[Line]| trace.iter().take_while(|line| line.at_us < at_us).cloned().collect::<Vec<_>>();
     assert!(until(&plain).len() > 1_000);
     assert!(until(&plain) == until(&one) && until(&one) == until(&two), "they part before {at_us} us");
     assert!(plain != one && one != two, "they never part");
-    assert!(one == trace(Some(Fork { at_us, salt: 1 })), "a fork is a run too");
+    assert!(one == trace(1), "a fork is a run too");
 }

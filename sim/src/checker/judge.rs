@@ -119,7 +119,7 @@ impl Judge {
 
     /// No answer came: the operation may have happened, or may happen yet.
     pub fn gave_up(&mut self, op: OpId, at_us: u64) {
-        self.books.answer(op, Outcome::Unknown, at_us);
+        self.books.answer(op, Outcome::Unknown, at_us, None);
     }
 
     /// No process took the request: this attempt never takes effect.
@@ -127,7 +127,7 @@ impl Judge {
     /// # Errors
     /// There is a record of the operation all the same.
     pub fn refused_connection(&mut self, op: OpId, at_us: u64) -> Result<(), Violation> {
-        self.books.answer(op, Outcome::NotApplied, at_us);
+        self.books.answer(op, Outcome::NotApplied, at_us, None);
         self.heed(self.books.history().get(op).map_or(Ok(()), records_are_asked_for::check_refusal))
     }
 
@@ -146,7 +146,8 @@ impl Judge {
         self.heed(judged.clone().map(|_| ()))?;
         let outcome = judged.unwrap_or(Outcome::Unknown);
         self.heed(a2_reads::check(&self.books, op, outcome))?;
-        self.books.answer(op, outcome, at_us);
+        let settled = self.replicas.settled(self.books.key_of(op));
+        self.books.answer(op, outcome, at_us, settled);
         if let Some(operation) = self.books.history().get(op) {
             self.heed(records_are_asked_for::check_refusal(operation))?;
             self.heed(write_concern::check(&self.replicas, operation))?;
@@ -172,6 +173,13 @@ impl Judge {
     pub fn may_lose(&mut self, node: NodeId) {
         if let Some(replica) = self.replicas.get_mut(node) {
             replica.may_lose = true;
+        }
+    }
+
+    /// What a node's disk holds, or gives, is wrong from now on.
+    pub fn damage(&mut self, node: NodeId) {
+        if let Some(replica) = self.replicas.get_mut(node) {
+            replica.is_damaged = true;
         }
     }
 

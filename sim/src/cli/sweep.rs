@@ -1,14 +1,6 @@
 //! `causeway-sim sweep`: many seeds.
 
-use std::{
-    env,
-    io::{IsTerminal, stderr},
-    ops::Range,
-    path::PathBuf,
-    process::ExitCode,
-    sync::atomic::Ordering,
-    time::Duration,
-};
+use std::{env, ops::Range, path::PathBuf, process::ExitCode, sync::atomic::Ordering, time::Duration};
 
 use causeway::mutant::Mutant;
 use causeway_sim::sweep::{
@@ -19,7 +11,7 @@ use causeway_sim::sweep::{
     sweep,
     tally::{Group, Name, SweepReport},
 };
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::{Outcome, exit, input, interrupt};
@@ -120,9 +112,6 @@ impl SweepArgs {
 
 /// Shown on a terminal only.
 fn bar(seeds: u64) -> ProgressBar {
-    if !stderr().is_terminal() {
-        return ProgressBar::with_draw_target(Some(seeds), ProgressDrawTarget::hidden());
-    }
     let bar = ProgressBar::new(seeds);
     match ProgressStyle::with_template("{bar:40} {pos}/{len} seeds{msg}, {per_sec}, {eta} left") {
         Ok(style) => bar.with_style(style),
@@ -144,6 +133,8 @@ fn data(report: &SweepReport) -> Value {
         "operations": report.all_operations(),
         "median_operations": report.median_operations(),
         "faults": report.faults,
+        "never_reached": report.never_reached(),
+        "never_met": report.never_met(),
         "longest_token": report.longest_token,
         "seconds": report.took.as_secs_f64(),
         "cpu_seconds": report.cpu_us as f64 / 1e6,

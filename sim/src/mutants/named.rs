@@ -47,7 +47,6 @@ const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
     (Mutant::MacNotChecked, &["answers"], 0),
     (Mutant::HlcIgnoresToken, &["a1_stamps"], 0),
     (Mutant::RestartWithoutLease, &["promises", "a1_stamps"], 2),
-    (Mutant::LeaseAfterUse, &["promises"], 0),
     (Mutant::ClockAheadWrites, &["takes_no_writes"], 1),
     (Mutant::PromiseAheadOfData, &["promises"], 0),
     (Mutant::PromiseOverPending, &["promises"], 0),

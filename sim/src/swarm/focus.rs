@@ -64,21 +64,6 @@ fn look_at_clocks(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant: M
             kinds.jump_ms = Some((100, 2_000));
             kinds.skew_ms = 200;
         }
-        // A lease runs out on a slow disk. After the restart the wall must be behind what was promised, and a write must come before
-        // a peer does that knows better.
-        Mutant::LeaseAfterUse => {
-            (plan.fsync, plan.shards, load.put_percent, load.think_ms) = (FsyncPolicy::Always, 1, 60, 5..=40);
-            *kinds = Kinds {
-                every_ms: (300, 1_500),
-                slow_disk: Some((100, 300)),
-                blackout_ms: Some((20, 200)),
-                isolate_ms: Some((1_000, 4_000)),
-                partition_ms: Some((1_000, 4_000)),
-                jump_ms: Some((300, 1_500)),
-                skew_ms: 200,
-                ..Kinds::default()
-            };
-        }
         Mutant::HlcIgnoresToken => {
             plan.shards = plan.shards.max(2);
             kinds.skew_ms = 200;

@@ -45,7 +45,7 @@ struct State {
 
 /// A seed that was run and is to be run again.
 struct Repeat {
-    first: SeedReport,
+    first: Box<SeedReport>,
     /// By whom it was run.
     worker: u32,
 }
@@ -130,7 +130,9 @@ impl<'a> Floor<'a> {
                 let capsule = self.write_capsule(seed, Verdict::Crash(failure.evidence.clone()))?;
                 self.fail(&report, failure.clone(), Some(capsule));
             }
-            (None, Some(worker)) if self.is_repeated(seed) => self.state().repeats.push_back(Repeat { first: report, worker }),
+            (None, Some(worker)) if self.is_repeated(seed) => {
+                self.state().repeats.push_back(Repeat { first: Box::new(report), worker })
+            }
             (None, _) => {}
         }
         self.tell(None);
@@ -154,7 +156,7 @@ impl<'a> Floor<'a> {
             Err(why) => Err(why),
         };
         self.state().report.repeated += 1;
-        if again.as_ref() == Ok(&repeat.first) { Ok(()) } else { self.part(&repeat.first, &again) }
+        if again.as_ref() == Ok(&*repeat.first) { Ok(()) } else { self.part(&repeat.first, &again) }
     }
 
     /// Runs a seed that failed again, in a new process and with all that a capsule holds.

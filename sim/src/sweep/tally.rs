@@ -162,6 +162,19 @@ impl SweepReport {
         self.all_operations() as f64 * 1e6 / (self.cpu_us as f64).max(1.0)
     }
 
+    /// The marked places that no seed reached. What was never reached was not tested, whatever the sweep says.
+    pub fn never_reached(&self) -> Vec<String> {
+        Mark::all().map(|mark| mark.to_string()).filter(|mark| !self.marks.contains(mark)).collect()
+    }
+
+    /// Of each kind of fault, the phases in which none began, in any seed.
+    pub fn never_met(&self) -> BTreeMap<&'static str, Vec<String>> {
+        let met = |kind: &str, phase: &String| self.coverage.contains(&(kind.to_owned(), phase.clone()));
+        let phases = |kind| Phase::ALL.iter().map(ToString::to_string).filter(|phase| !met(kind, phase)).collect();
+        let all = Fault::KINDS.into_iter().map(|kind| (kind, phases(kind)));
+        all.filter(|(_, phases): &(_, Vec<String>)| !phases.is_empty()).collect()
+    }
+
     /// The process's exit code: by the worst kind of failure; without one, whether the canary was caught.
     pub fn exit_code(&self) -> u8 {
         match (self.groups.keys().next(), &self.canary.fate) {
@@ -208,18 +221,10 @@ impl fmt::Display for SweepReport {
 }
 
 impl SweepReport {
-    /// What no seed came to. A place that was never reached was not tested, whatever the sweep says.
     fn show_gaps(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let never: Vec<String> = Mark::all().map(|mark| mark.to_string()).filter(|mark| !self.marks.contains(mark)).collect();
+        let never = self.never_reached();
         writeln!(f, "never reached: {}", if never.is_empty() { "nothing".to_owned() } else { never.join("; ") })?;
-        for kind in Fault::KINDS {
-            let met = |phase: &Phase| self.coverage.contains(&(kind.to_owned(), phase.to_string()));
-            let unmet: Vec<String> = Phase::ALL.iter().filter(|phase| !met(phase)).map(ToString::to_string).collect();
-            if !unmet.is_empty() {
-                writeln!(f, "no {kind} while: {}", unmet.join(", "))?;
-            }
-        }
-        Ok(())
+        self.never_met().iter().try_for_each(|(kind, phases)| writeln!(f, "no {kind} while: {}", phases.join(", ")))
     }
 
     fn show_group(&self, f: &mut fmt::Formatter<'_>, name: &Name, group: &Group) -> fmt::Result {
