@@ -79,7 +79,7 @@ impl<'a> Walk<'a> {
         }
         Self {
             ground,
-            groups: Groups::of(ground.history, ground.timelines),
+            groups: Groups::of(ground.history),
             clocks: Clocks::new(sessions, transactions),
             sightings: Sightings::default(),
             past: vec![0; sessions],
@@ -139,14 +139,16 @@ impl<'a> Walk<'a> {
         let Ground { history, sources, .. } = self.ground;
         let is_asked_for = |writer: u32| {
             let is_asked_for = |at: usize| history.action(at) != Action::Read && sources.is_deleted(history.key(at));
-            history.operations_of(writer).any(is_asked_for)
+            sources.have_deletes() && history.operations_of(writer).any(is_asked_for)
         };
         let kept = is_asked_for(transaction);
         if self.unread[transaction as usize] > 0 || kept {
             self.clocks.keep(transaction, &self.past);
         }
-        for delete in last_writes(history, transaction).filter(|at| kept && history.action(*at) == Action::Delete) {
-            self.deletes.entry(history.key(delete)).or_default().push(transaction);
+        if kept {
+            for delete in last_writes(history, transaction).filter(|at| history.action(*at) == Action::Delete) {
+                self.deletes.entry(history.key(delete)).or_default().push(transaction);
+            }
         }
         for writer in history.operations_of(transaction).filter_map(|at| sources.writer(at)) {
             self.unread[writer as usize] -= 1;
