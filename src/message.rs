@@ -74,6 +74,8 @@ pub enum Message {
     ForwardReply {
         /// The number that the forwarder gave it.
         number: u64,
+        /// The process that gave it: the next one of its node begins its numbers anew.
+        asker: Incarnation,
         /// What came of it.
         reply: Reply,
     },

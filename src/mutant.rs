@@ -47,8 +47,6 @@ mutants! {
     HlcIgnoresToken => "hlc-ignores-token",
     /// After a restart the hlc starts from the last record in the log, not from the lease.
     RestartWithoutLease => "restart-without-lease",
-    /// A promise goes beyond the lease that is durable, to one that is on its way to the disk.
-    LeaseAfterUse => "lease-after-use",
     /// A node that says that it takes no writes, since its clock is ahead, takes them.
     ClockAheadWrites => "clock-ahead-writes",
 

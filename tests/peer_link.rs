@@ -225,7 +225,7 @@ async fn liars_are_told_why_and_the_others_go_on() {
 
 /// A frame whose header says what it likes.
 fn forged(length: u32, version: u8, checksum: u32, payload: &[u8]) -> Vec<u8> {
-    [&length.to_le_bytes()[..], &[version], &checksum.to_le_bytes(), payload].concat()
+    [&length.to_le_bytes()[..], &[version], &checksum.to_le_bytes(), &checksum.to_le_bytes(), payload].concat()
 }
 
 #[tokio::test]

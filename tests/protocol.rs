@@ -223,6 +223,33 @@ fn a_request_for_members_in_the_view_is_held_until_one_can_be_asked() {
 }
 
 #[test]
+fn an_answer_to_a_former_process_is_not_taken_for_one_s_own() {
+    let mut bench = Bench::new(4, 2, &Settings::default());
+    bench.cut.extend((1..4).map(|other| (NodeId(other), NodeId(0))));
+    for key in ["a", "b", "c", "d", "e", "f"] {
+        let request = KeyRequest { key: key.into(), token: Token::default(), command: put("1", 1, None) };
+        bench.nodes[0].handle(bench.now, Input::Request { id: RequestId(7), request: Request::Key(request) });
+        bench.settle(0);
+        if bench.replies.is_empty() {
+            break;
+        }
+        bench.replies.clear();
+    }
+    bench.cut.clear();
+    let answers = |bench: &mut Bench, asker| {
+        for other in 1..4 {
+            let reply = Message::ForwardReply { number: 0, asker, reply: Err(Refusal::MemoryFull) };
+            bench.deliver(NodeId(other), NodeId(0), reply, &mut Vec::new());
+            bench.settle(0);
+        }
+    };
+    answers(&mut bench, Incarnation(99));
+    assert!(bench.replies.is_empty(), "the process that asked is gone");
+    answers(&mut bench, Incarnation(100));
+    assert_eq!(bench.replies, vec![(NodeId(0), RequestId(7), Err(Refusal::MemoryFull))]);
+}
+
+#[test]
 fn a_deleted_key_is_absent_and_its_tombstone_is_collected() {
     let mut bench = Bench::new(3, 1, &Settings::default());
     let written = bench.put(0, "k", "1", &Token::default()).expect("written");

@@ -119,6 +119,59 @@ pub enum Fault {
         /// How long it is down.
         down_ms: u64,
     },
+    /// A process is killed, a durable sector of its disk is spoilt, and it comes back.
+    Rot {
+        /// Whose.
+        node: NodeId,
+        /// How.
+        rot: Spoilt,
+        /// How long it is down.
+        down_ms: u64,
+    },
+    /// A process is killed, and what it reads when it comes back is sometimes wrong by a bit.
+    BadReads {
+        /// Whose.
+        node: NodeId,
+        /// For how long.
+        for_ms: u64,
+    },
+    /// Some writes of a disk go to the wrong place; in the end its machine loses power.
+    StrayWrites {
+        /// Whose.
+        node: NodeId,
+        /// For how long.
+        for_ms: u64,
+    },
+    /// A node does everything more slowly.
+    SlowNode {
+        /// Which.
+        node: NodeId,
+        /// How many times.
+        factor: u64,
+        /// For how long.
+        for_ms: u64,
+    },
+    /// A link takes longer.
+    SlowLink {
+        /// Who sends.
+        from: NodeId,
+        /// Who waits.
+        to: NodeId,
+        /// How long, at the most, in milliseconds.
+        latency_ms: u64,
+        /// For how long.
+        for_ms: u64,
+    },
+}
+
+/// How a durable sector is spoilt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Spoilt {
+    /// One of its bits flips.
+    FlippedBit,
+    /// It holds what was meant for another.
+    MisdirectedWrite,
 }
 
 /// Which links do what to frames.
@@ -178,9 +231,13 @@ impl Fault {
             | Self::FullDisk { node, .. }
             | Self::FailingSync { node, .. }
             | Self::LostDisk { node, .. }
+            | Self::Rot { node, .. }
+            | Self::BadReads { node, .. }
+            | Self::StrayWrites { node, .. }
+            | Self::SlowNode { node, .. }
             | Self::Links { breakage: Breakage::Isolate(node), .. } => vec![*node],
             Self::Links { breakage: Breakage::Partition(group) | Breakage::OneWay(group), .. } => group.iter().copied().collect(),
-            Self::Links { breakage: Breakage::Hold { from, to }, .. } => vec![*from, *to],
+            Self::Links { breakage: Breakage::Hold { from, to }, .. } | Self::SlowLink { from, to, .. } => vec![*from, *to],
             Self::Swizzle { cut, heal, .. } => cut.iter().chain(heal).copied().collect(),
             Self::Blackout { .. } | Self::Links { breakage: Breakage::Ring(_), .. } => Vec::new(),
         }
@@ -200,18 +257,24 @@ impl Fault {
             | Self::FullDisk { node, .. }
             | Self::FailingSync { node, .. }
             | Self::LostDisk { node, .. }
+            | Self::Rot { node, .. }
+            | Self::BadReads { node, .. }
+            | Self::StrayWrites { node, .. }
+            | Self::SlowNode { node, .. }
             | Self::Links { breakage: Breakage::Isolate(node), .. } => *node = rename(*node),
             Self::Links { breakage: Breakage::Partition(group) | Breakage::OneWay(group), .. } => {
                 *group = group.iter().copied().map(rename).collect();
             }
-            Self::Links { breakage: Breakage::Hold { from, to }, .. } => (*from, *to) = (rename(*from), rename(*to)),
+            Self::Links { breakage: Breakage::Hold { from, to }, .. } | Self::SlowLink { from, to, .. } => {
+                (*from, *to) = (rename(*from), rename(*to));
+            }
             Self::Swizzle { cut, heal, .. } => cut.iter_mut().chain(heal).for_each(|node| *node = rename(*node)),
             Self::Blackout { .. } | Self::Links { breakage: Breakage::Ring(_), .. } => {}
         }
     }
 
     /// The names of all kinds.
-    pub const KINDS: [&'static str; 18] = [
+    pub const KINDS: [&'static str; 23] = [
         "kill",
         "power loss",
         "blackout",
@@ -230,6 +293,11 @@ impl Fault {
         "full disk",
         "failing sync",
         "lost disk",
+        "rot",
+        "bad reads",
+        "stray writes",
+        "slow node",
+        "slow link",
     ];
 
     /// The name of its kind, for counting.
@@ -253,6 +321,11 @@ impl Fault {
             Self::FullDisk { .. } => "full disk",
             Self::FailingSync { .. } => "failing sync",
             Self::LostDisk { .. } => "lost disk",
+            Self::Rot { .. } => "rot",
+            Self::BadReads { .. } => "bad reads",
+            Self::StrayWrites { .. } => "stray writes",
+            Self::SlowNode { .. } => "slow node",
+            Self::SlowLink { .. } => "slow link",
         }
     }
 }
@@ -292,6 +365,18 @@ impl fmt::Display for Fault {
             Self::FullDisk { node, for_ms } => write!(f, "the disk of {node} is full for {for_ms} ms"),
             Self::FailingSync { node, for_ms } => write!(f, "syncs of {node} fail for {for_ms} ms"),
             Self::LostDisk { node, down_ms } => write!(f, "{node} loses its disk, down for {down_ms} ms"),
+            Self::Rot { node, rot: Spoilt::FlippedBit, down_ms } => {
+                write!(f, "a bit flips on the disk of {node}, down for {down_ms} ms")
+            }
+            Self::Rot { node, rot: Spoilt::MisdirectedWrite, down_ms } => {
+                write!(f, "a sector of {node} holds what was meant for another, down for {down_ms} ms")
+            }
+            Self::BadReads { node, for_ms } => write!(f, "{node} restarts and reads bits wrong for {for_ms} ms"),
+            Self::StrayWrites { node, for_ms } => write!(f, "writes of {node} go astray for {for_ms} ms, then it loses power"),
+            Self::SlowNode { node, factor, for_ms } => write!(f, "{node} is {factor} times slower for {for_ms} ms"),
+            Self::SlowLink { from, to, latency_ms, for_ms } => {
+                write!(f, "frames from {from} to {to} take up to {latency_ms} ms for {for_ms} ms")
+            }
         }
     }
 }

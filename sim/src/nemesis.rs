@@ -4,7 +4,7 @@
 //! the end of one fault never heals another.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -13,16 +13,22 @@ use causeway::id::NodeId;
 use crate::{
     cluster::Cluster,
     coverage::{Coverage, Phase},
-    fault::{Breakage, Fault, Timed},
+    fault::{Breakage, Fault, Spoilt, Timed},
     marks::{Sight, seen},
     plan::{Losses, Plan, Reordering},
     referee::Referee,
     trace::Entry,
-    world::{ClockChange, Death, DiskSettings, Flow, Link, Order, Syncs},
+    world::{ClockChange, Death, DiskSettings, Flow, Link, Order, Rot, Syncs},
 };
 
 /// Bytes that a full disk has left: enough for a few records, so that it fills up in the middle of something.
 const LAST_BYTES: u64 = 700;
+/// How long a node is down where a fault does not say it, in milliseconds.
+const DOWN_MS: u64 = 300;
+/// The probability that a bad disk reads a bit wrong, for each read.
+const MISREAD: f64 = 0.05;
+/// The probability that a write goes astray.
+const STRAY: f64 = 0.05;
 
 /// See the module. Shared by the tasks of its faults.
 pub struct Nemesis {
@@ -36,6 +42,7 @@ pub struct Nemesis {
 struct State {
     broken: BTreeMap<u64, Breakage>,
     next_breakage: u64,
+    slow: BTreeSet<NodeId>,
     jumped_ms: BTreeMap<NodeId, i64>,
     drifts_ppm: BTreeMap<NodeId, i64>,
     /// How many faults of each kind of trouble are under way.
@@ -104,6 +111,9 @@ impl Nemesis {
         for node in self.cluster.nodes() {
             self.cluster.change_client_link(node, |link| link.loss = 0.0);
             world.resume(node);
+            if self.state().slow.remove(&node) {
+                world.set_slowness(node, 1);
+            }
             world.change_disk(node, |disk| *disk = DiskSettings::default());
             world.change_clock(node, ClockChange::Drift { ppm: 0 });
             world.change_clock(node, ClockChange::Jump { by_ms: -jumped_ms.get(&node).copied().unwrap_or_default() });
@@ -163,6 +173,56 @@ impl Nemesis {
                 self.cluster.wipe(node);
                 self.crash(&[node], Death::Kill, down_ms).await;
             }
+            Fault::Rot { node, rot, down_ms } => self.spoil(node, rot, down_ms).await,
+            Fault::BadReads { node, for_ms } => self.misread(node, for_ms).await,
+            Fault::StrayWrites { node, for_ms } => {
+                self.referee.damage(node);
+                self.disturb(node, for_ms, |disk| disk.misdirection = STRAY, |disk| disk.misdirection = 0.0).await;
+                self.crash(&[node], Death::PowerLoss, DOWN_MS).await;
+            }
+            Fault::SlowNode { node, factor, for_ms } => self.slow_down(node, factor, for_ms).await,
+            Fault::SlowLink { from, to, latency_ms, for_ms } => {
+                let before_us = self.cluster.world().link(from, to).latency_us;
+                self.cluster.world().change_link(from, to, |link| link.latency_us = 200..=1_000 * latency_ms);
+                self.sleep_ms(for_ms).await;
+                if !self.state().is_over {
+                    self.cluster.world().change_link(from, to, |link| link.latency_us = before_us);
+                }
+            }
+        }
+    }
+
+    /// What a disk holds is wrong when its node starts again: as bad as a lost disk, and harder to notice.
+    async fn spoil(&self, node: NodeId, rot: Spoilt, down_ms: u64) {
+        self.referee.damage(node);
+        self.cluster.end(node, Death::Kill);
+        let rot = match rot {
+            Spoilt::FlippedBit => Rot::FlippedBit,
+            Spoilt::MisdirectedWrite => Rot::MisdirectedWrite,
+        };
+        self.cluster.world().rot(node, rot, "");
+        self.crash(&[node], Death::Kill, down_ms).await;
+    }
+
+    async fn misread(&self, node: NodeId, for_ms: u64) {
+        self.referee.damage(node);
+        self.cluster.end(node, Death::Kill);
+        self.cluster.world().change_disk(node, |disk| disk.flips = MISREAD);
+        self.state().disturbed_disks += 1;
+        self.crash(&[node], Death::Kill, DOWN_MS).await;
+        self.sleep_ms(for_ms).await;
+        self.state().disturbed_disks -= 1;
+        self.cluster.world().change_disk(node, |disk| disk.flips = 0.0);
+        // A process that could not start on what it read may do so now.
+        self.cluster.start(node);
+    }
+
+    async fn slow_down(&self, node: NodeId, factor: u64, for_ms: u64) {
+        self.cluster.world().set_slowness(node, factor);
+        self.state().slow.insert(node);
+        self.sleep_ms(for_ms).await;
+        if self.state().slow.remove(&node) {
+            self.cluster.world().set_slowness(node, 1);
         }
     }
 
@@ -205,7 +265,10 @@ impl Nemesis {
             | Fault::Storm { node, .. }
             | Fault::Stop { node, .. }
             | Fault::Pause { node, .. } => self.cluster.world().lives(*node),
-            Fault::LostDisk { node, .. } => {
+            Fault::LostDisk { node, .. }
+            | Fault::Rot { node, .. }
+            | Fault::BadReads { node, .. }
+            | Fault::StrayWrites { node, .. } => {
                 let is_spared = self.losses == Losses::None && !self.referee.is_held_elsewhere(*node);
                 if is_spared {
                     seen(Sight::DiskSpared);

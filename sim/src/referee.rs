@@ -59,6 +59,11 @@ impl Referee {
         self.with(|judge| judge.may_lose(node));
     }
 
+    /// What a node's disk holds, or gives, is wrong from now on.
+    pub fn damage(&self, node: NodeId) {
+        self.with(|judge| judge.damage(node));
+    }
+
     /// All that a node has is destroyed.
     pub fn destroy(&self, node: NodeId) {
         self.with(|judge| judge.destroy(node));

@@ -13,7 +13,6 @@ use rand::{RngExt, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    checker::answers::check_forged,
     client::NoAnswer,
     cluster::Cluster,
     history::{Invocation, Kind, OpId, Outcome, SessionId},
@@ -206,7 +205,7 @@ impl Workload {
             self.streams.at(self.cluster.world().now_us()).numbered(Purpose::Operation, op.0).random_range(0..token.len());
         let call = KeyCall::get(key, Some(forge(&token, place)));
         if let Ok(response) = self.cluster.request(session.0.into(), node, call.request()).await {
-            self.referee.judge(|_| check_forged(&read(&response)));
+            self.referee.judge(|judge| judge.answered_forged(&read(&response)));
         }
     }
 }

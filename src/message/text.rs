@@ -34,7 +34,7 @@ impl fmt::Display for Message {
             Self::Digest { range, vector, hash } => write!(f, "digest of range {range} at [{vector}]: {hash:016x}"),
             Self::Gossip(gossip) => write!(f, "{gossip}"),
             Self::Forward(Forward { number, hops, request, .. }) => write!(f, "forward {number} ({hops} hops left): {request}"),
-            Self::ForwardReply { number, reply } => write!(f, "forward-reply {number}: {}", ReplyText(reply)),
+            Self::ForwardReply { number, reply, .. } => write!(f, "forward-reply {number}: {}", ReplyText(reply)),
             Self::FoundingQuery => write!(f, "founding-query"),
             Self::FoundingReply { born_empty, heard, promised } => {
                 let born = if *born_empty { "born empty" } else { "born with data" };

@@ -13,7 +13,7 @@ use super::{Answer, Command, Effect, Node, Reply, Request};
 use crate::{
     clock::Token,
     error::Refusal,
-    id::{NodeId, RequestId, ShardId},
+    id::{Incarnation, NodeId, RequestId, ShardId},
     mark::{Mark, reached},
     message::{Forward, Message},
     mutant::{Mutant, planted},
@@ -28,7 +28,7 @@ pub(super) enum Origin {
     /// A client of this node.
     Client(RequestId),
     /// A node that passed a request on.
-    Peer { node: NodeId, number: u64 },
+    Peer { node: NodeId, process: Incarnation, number: u64 },
 }
 
 /// A request on its way through this node.
@@ -180,7 +180,7 @@ impl Node {
             return reached(Mark::ForwardTwice);
         }
         let ask = Ask {
-            origin: Origin::Peer { node: from, number: forward.number },
+            origin: Origin::Peer { node: from, process: self.view.process(from), number: forward.number },
             request: forward.request,
             hops: forward.hops,
             expires_us: self.now.monotonic_us + 1_000 * forward.patience_ms,
@@ -254,7 +254,9 @@ impl Node {
         }
         match origin {
             Origin::Client(id) => self.effects.push(Effect::Reply { id, reply }),
-            Origin::Peer { node, number } => self.send(node, Message::ForwardReply { number, reply }),
+            Origin::Peer { node, process, number } => {
+                self.send(node, Message::ForwardReply { number, asker: process, reply });
+            }
         }
     }
 }

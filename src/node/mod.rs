@@ -273,7 +273,10 @@ impl Node {
             Message::Digest { range, vector, hash } => self.receive_digest(from, range, &vector, hash),
             Message::Gossip(gossip) => self.receive_gossip(from, gossip),
             Message::Forward(forward) => self.receive_forward(from, forward),
-            Message::ForwardReply { number, reply } => self.receive_forward_reply(from, number, reply),
+            Message::ForwardReply { number, asker, reply } if asker == self.plan.incarnation => {
+                self.receive_forward_reply(from, number, reply);
+            }
+            Message::ForwardReply { .. } => self.counters.stale_messages += 1,
             Message::FoundingQuery => self.answer_founding_query(from),
             Message::FoundingReply { born_empty, heard, promised } => {
                 self.receive_founding_reply(from, born_empty, heard, promised);

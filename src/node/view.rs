@@ -111,6 +111,11 @@ impl View {
         self.peers.get(&node)
     }
 
+    /// The process of a node that was heard last.
+    pub fn process(&self, node: NodeId) -> Incarnation {
+        self.peers.get(&node).and_then(|peer| peer.incarnation).unwrap_or_default()
+    }
+
     /// Whether it is heard from: requests may be passed to it.
     pub fn trusts(&self, node: NodeId) -> bool {
         self.peers.get(&node).is_some_and(|peer| !peer.suspected)

@@ -139,8 +139,7 @@ impl Cluster {
     /// and does not know the outcome of what it passed to one that has just died: the write has a name, so it can be sent again.
     pub async fn put(&self, node: usize, key: &str, body: &Value) -> Value {
         let began = Instant::now();
-        let put =
-            Outgoing::new(Method::PUT, format!("/kvs/{key}")).json(body).header("idempotency-key", &format!("{key} {body}"));
+        let put = Outgoing::new(Method::PUT, format!("/kvs/{key}")).json(body).header("idempotency-key", format!("{key} {body}"));
         loop {
             let answered = Client::new(&self.addresses[node]).send(put.clone(), ANSWER_DEADLINE).await;
             let (status, answer) = answered.unwrap_or_else(|error| panic!("node {node}: {error}"));

@@ -52,25 +52,52 @@ struct Shrinker {
 /// # Errors
 /// As [`check`].
 pub fn shrink(history: &History, evidence: &[Evidence]) -> Result<Option<Shrunk>, Malformed> {
+    const SMALL: usize = 8;
+    const SHORT: usize = 200_000;
     let Some(family) = Family::of(evidence) else { return Ok(None) };
     let mut shrinker = Shrinker { family, excuses: BTreeMap::new(), checks: 0 };
-    let mut ops = shrinker.begin(history, evidence)?;
-    loop {
-        let before = ops.len();
-        ops = shrinker.leave_out(ops, |op| (op.transaction, op.outcome == Outcome::Failed))?;
-        ops = shrinker.leave_out(ops, |op| *op)?;
-        if ops.len() == before {
-            break;
-        }
+    let first = shrinker.shrink(history, evidence)?;
+    // Another violation may be told in less: the first that there is. A delete after it may be an excuse, then it is none.
+    if first.as_ref().is_none_or(|first| first.ops.len() <= SMALL) || history.operations() > SHORT || !shrinker.excuses.is_empty()
+    {
+        return Ok(first);
     }
-    let small = History::of(&ops)?;
-    let Verdict::Violated(evidence) = check(&small)? else { return Ok(None) };
-    let Some(first) = evidence.first() else { return Ok(None) };
-    let counterexample = explain(&small, first)?.counterexample;
-    Ok(Some(Shrunk { ops, counterexample, checks: shrinker.checks }))
+    let beginning = shrinker.shortest_beginning(history)?;
+    let Verdict::Violated(evidence) = check(&beginning)? else { return Ok(first) };
+    let second = shrinker.shrink(&beginning, &evidence)?;
+    Ok([first, second].into_iter().flatten().min_by_key(|shrunk| shrunk.ops.len()))
 }
 
 impl Shrinker {
+    fn shrink(&mut self, history: &History, evidence: &[Evidence]) -> Result<Option<Shrunk>, Malformed> {
+        let mut ops = self.begin(history, evidence)?;
+        loop {
+            let before = ops.len();
+            ops = self.leave_out(ops, |op| (op.transaction, op.outcome == Outcome::Failed))?;
+            ops = self.leave_out(ops, |op| *op)?;
+            if ops.len() == before {
+                break;
+            }
+        }
+        let small = History::of(&ops)?;
+        let Verdict::Violated(evidence) = check(&small)? else { return Ok(None) };
+        let Some(first) = evidence.first() else { return Ok(None) };
+        let counterexample = explain(&small, first)?.counterexample;
+        Ok(Some(Shrunk { ops, counterexample, checks: self.checks }))
+    }
+
+    /// As much of a history, as it was written down, as is needed to be as wrong.
+    fn shortest_beginning(&mut self, history: &History) -> Result<History, Malformed> {
+        let ops: Vec<Op> = history.iter().collect();
+        let (mut right, mut wrong) = (0, ops.len());
+        while right + 1 < wrong {
+            let middle = usize::midpoint(right, wrong);
+            let beginning = self.without_orphans(ops[..middle].to_vec());
+            *(if self.is_as_wrong(&beginning)? { &mut wrong } else { &mut right }) = middle;
+        }
+        History::of(&self.without_orphans(ops[..wrong].to_vec()))
+    }
+
     /// What the proofs speak of, if that is wrong by itself; else everything.
     fn begin(&mut self, history: &History, evidence: &[Evidence]) -> Result<Vec<Op>, Malformed> {
         let mut spoken_of = BTreeSet::new();

@@ -87,6 +87,11 @@ impl Books {
         self.history.archive();
     }
 
+    /// The key of an operation, unless it is forgotten.
+    pub fn key_of(&self, id: OpId) -> Option<&Key> {
+        self.history.get(id).map(|operation| &operation.invocation.key)
+    }
+
     /// Notes a new operation, under the next free name.
     pub fn invoke(&mut self, invocation: Invocation) -> OpId {
         let id = self.history.bound();
@@ -133,7 +138,9 @@ impl Books {
     }
 
     /// Notes what a session was told. The answer to a retry never takes back what an earlier answer said.
-    pub fn answer(&mut self, id: OpId, outcome: Outcome, at_us: u64) {
+    ///
+    /// A tombstone up to `settled` may be collected: who reads 'absent' then need not have seen it.
+    pub fn answer(&mut self, id: OpId, outcome: Outcome, at_us: u64, settled: Option<Order>) {
         let Some(operation) = self.history.get_mut(id) else { return };
         operation.returned_us = Some(at_us);
         if operation.outcome.is_acknowledged() {
@@ -145,7 +152,7 @@ impl Books {
             Outcome::Created | Outcome::Overwrote => self.see(session, id, How::Wrote),
             Outcome::Found(write) => self.see(session, write, How::Read),
             Outcome::Absent => {
-                if let Some(tombstone) = self.only_tombstone(session, &key) {
+                if let Some(tombstone) = self.only_tombstone(session, &key, settled) {
                     self.see(session, tombstone, How::Read);
                 }
             }
@@ -216,14 +223,14 @@ impl Books {
 
     /// The tombstone that a read of 'absent' saw, where only one can be it: the session's past holds a value, and of the deletes
     /// only one is not older. Where several can be it none is assumed, so the check is weaker there, never wrong.
-    fn only_tombstone(&self, session: SessionId, key: &str) -> Option<OpId> {
+    fn only_tombstone(&self, session: SessionId, key: &str, settled: Option<Order>) -> Option<OpId> {
         let past = &self.session(session).past;
         let seen = self.writes_of(key).filter(|write| past.contains(write)).filter_map(Operation::smallest).max()?;
         let mut candidates = self
             .writes_of(key)
             .filter(|write| write.invocation.kind == Kind::Delete && write.largest().is_none_or(|order| order >= seen));
         match (candidates.next(), candidates.next()) {
-            (Some(only), None) if only.largest().is_some() => Some(only.id),
+            (Some(only), None) if only.largest().is_some_and(|order| Some(order) > settled) => Some(only.id),
             _ => None,
         }
     }

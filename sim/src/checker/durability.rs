@@ -24,7 +24,7 @@ pub fn check_answer(replicas: &Replicas, node: NodeId, dot: Dot) -> Result<(), V
 
 /// Judges what a node found on its disk, before that is noted: its contents, and how far it says that it had written.
 pub fn check_recovery(replicas: &Replicas, node: NodeId, recovered: &VersionVector) -> Result<(), Violation> {
-    let Some(replica) = replicas.get(node).filter(|replica| !replica.may_lose) else { return Ok(()) };
+    let Some(replica) = replicas.get(node).filter(|replica| !replica.may_lose && !replica.is_damaged) else { return Ok(()) };
     let actor = replica.actor;
     let applied = |dot: &Dot| !replica.installed.values().any(|brought| brought.contains(dot));
     let answered = Dot { actor, hlc: replica.answered };

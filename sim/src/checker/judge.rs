@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use causeway::{
     clock::{Dot, TokenKeys},
-    id::NodeId,
+    id::{Epoch, NodeId},
     node::Event,
     placement::Config,
     store::{Key, Order, Version, Write},
@@ -119,7 +119,7 @@ impl Judge {
 
     /// No answer came: the operation may have happened, or may happen yet.
     pub fn gave_up(&mut self, op: OpId, at_us: u64) {
-        self.books.answer(op, Outcome::Unknown, at_us);
+        self.books.answer(op, Outcome::Unknown, at_us, None);
     }
 
     /// No process took the request: this attempt never takes effect.
@@ -127,7 +127,7 @@ impl Judge {
     /// # Errors
     /// There is a record of the operation all the same.
     pub fn refused_connection(&mut self, op: OpId, at_us: u64) -> Result<(), Violation> {
-        self.books.answer(op, Outcome::NotApplied, at_us);
+        self.books.answer(op, Outcome::NotApplied, at_us, None);
         self.heed(self.books.history().get(op).map_or(Ok(()), records_are_asked_for::check_refusal))
     }
 
@@ -146,7 +146,8 @@ impl Judge {
         self.heed(judged.clone().map(|_| ()))?;
         let outcome = judged.unwrap_or(Outcome::Unknown);
         self.heed(a2_reads::check(&self.books, op, outcome))?;
-        self.books.answer(op, outcome, at_us);
+        let settled = self.replicas.settled(self.books.key_of(op));
+        self.books.answer(op, outcome, at_us, settled);
         if let Some(operation) = self.books.history().get(op) {
             self.heed(records_are_asked_for::check_refusal(operation))?;
             self.heed(write_concern::check(&self.replicas, operation))?;
@@ -160,10 +161,25 @@ impl Judge {
         Ok(outcome)
     }
 
+    /// The answer to a request with a forged token came.
+    ///
+    /// # Errors
+    /// It is anything but a refusal of the token.
+    pub fn answered_forged(&self, answer: &Answer) -> Result<(), Violation> {
+        self.heed(answers::check_forged(answer))
+    }
+
     /// A node's disk is gone, or what it had not synced may count: its next start may find less.
     pub fn may_lose(&mut self, node: NodeId) {
         if let Some(replica) = self.replicas.get_mut(node) {
             replica.may_lose = true;
+        }
+    }
+
+    /// What a node's disk holds, or gives, is wrong from now on.
+    pub fn damage(&mut self, node: NodeId) {
+        if let Some(replica) = self.replicas.get_mut(node) {
+            replica.is_damaged = true;
         }
     }
 
@@ -194,6 +210,7 @@ impl Judge {
                 self.note_writing(node, (!takes_writes).then_some(self.now_us));
             }
             Event::Found { key, versions } => {
+                self.learn_found(key, versions)?;
                 if let Some(replica) = self.replicas.get_mut(node) {
                     replica.found.insert(key.clone(), versions.iter().map(|version| version.dot).collect());
                 }
@@ -276,6 +293,25 @@ impl Judge {
         self.heed(records_are_asked_for::check_number(operation))?;
         self.heed(a1_stamps::check_new(&self.books, operation, write.dot))?;
         self.heed(token_covers_past::check(&write.seen(), &operation.past, &write.to_string()))
+    }
+
+    /// A node that died before it could say that it had applied a record finds it again: a second record of an operation may be among
+    /// what nobody has heard of yet.
+    fn learn_found(&mut self, key: &Key, versions: &[Version]) -> Result<(), Violation> {
+        for version in versions {
+            let Some(seen) = version.dependencies.as_deref().filter(|_| self.replicas.record(version.dot).is_none()) else {
+                continue;
+            };
+            self.learn(&Write {
+                dot: version.dot,
+                epoch: Epoch::default(),
+                key: key.clone(),
+                value: version.value.clone(),
+                past: seen.clone(),
+                operation: version.operation,
+            })?;
+        }
+        Ok(())
     }
 
     fn note_change(&mut self, node: NodeId) {

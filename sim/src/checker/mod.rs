@@ -40,6 +40,8 @@ pub mod stamps_never_go_back;
 pub mod takes_no_writes;
 pub mod token_covers_past;
 pub mod tombstones;
+#[cfg(test)]
+mod two_online_checkers;
 mod violation;
 pub mod write_concern;
 

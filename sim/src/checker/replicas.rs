@@ -55,6 +55,8 @@ pub struct Replica {
     pub found: BTreeMap<Key, Vec<Dot>>,
     /// Whether its next start may find less than it had: its disk was lost, or its fsync policy is lax.
     pub may_lose: bool,
+    /// Whether its disk was spoilt. It believes none of what it finds there, at each start anew, and takes no writes.
+    pub is_damaged: bool,
     /// Since when it takes no writes, in simulated microseconds; none while it takes some.
     pub no_writes_since_us: Option<u64>,
     /// What it had promised when it lost something.
@@ -64,7 +66,7 @@ pub struct Replica {
 impl Replica {
     /// Whether it lost something, and has not caught up since.
     pub fn is_behind(&self) -> bool {
-        self.may_lose || self.owes.iter().any(|(actor, hlc)| self.promised.get(actor) < hlc)
+        self.may_lose || self.is_damaged || self.owes.iter().any(|(actor, hlc)| self.promised.get(actor) < hlc)
     }
 }
 
@@ -95,6 +97,7 @@ impl Replicas {
             installed: BTreeMap::new(),
             found: BTreeMap::new(),
             may_lose: false,
+            is_damaged: false,
             no_writes_since_us: None,
             owes: VersionVector::default(),
         };
@@ -312,10 +315,16 @@ impl Replicas {
         self.collected.get(key).copied()
     }
 
+    /// Up to where a tombstone of a key may be gone: what is stable, or was collected anywhere.
+    pub fn settled(&self, key: Option<&Key>) -> Option<Order> {
+        let stable = Order { hlc: self.stable, actor: ActorId(u32::MAX) };
+        key.and_then(|key| self.collected(key)).max(Some(stable))
+    }
+
     /// Notes how far a node says that it had applied when it started, with what it found on its disk.
     pub fn recover(&mut self, node: NodeId, applied: &VersionVector) {
         let Some(replica) = self.replicas.get_mut(&node) else { return };
-        if replica.may_lose {
+        if replica.may_lose || replica.is_damaged {
             replica.owes.join(&std::mem::take(&mut replica.promised));
             replica.winners.clear();
             replica.answered = Hlc::ZERO;

@@ -40,6 +40,8 @@ enum Row {
     Offline20,
     /// The same with 100 sessions.
     Offline100,
+    /// Offline, 1e4 operations, one write in ten a delete.
+    Deletes,
     /// Online, 1e7 operations, 20 sessions.
     Online20,
     /// Violations by reads of the initial value, of 1,000 that are planted.
@@ -49,12 +51,13 @@ enum Row {
 }
 
 impl Row {
-    const ALL: [Self; 5] = [Self::Offline20, Self::Offline100, Self::Online20, Self::Initial, Self::Smallest];
+    const ALL: [Self; 6] = [Self::Offline20, Self::Offline100, Self::Deletes, Self::Online20, Self::Initial, Self::Smallest];
 
     fn name(self) -> &'static str {
         match self {
             Self::Offline20 => "offline20",
             Self::Offline100 => "offline100",
+            Self::Deletes => "deletes",
             Self::Online20 => "online20",
             Self::Initial => "initial",
             Self::Smallest => "smallest",
@@ -65,6 +68,7 @@ impl Row {
         match self {
             Self::Offline20 => "offline, 1e6 operations, 20 sessions, text to verdict",
             Self::Offline100 => "the same, 100 sessions",
+            Self::Deletes => "offline, 1e4 operations, a tenth of the writes deletes",
             Self::Online20 => "online, 1e7 operations, 20 sessions",
             Self::Initial => "initial-value violations found",
             Self::Smallest => "smallest history from a failing one of 1e5 operations",
@@ -75,6 +79,7 @@ impl Row {
         match self {
             Self::Offline20 => "<= 0.5 CPU s, <= 120 MB",
             Self::Offline100 => "<= 1.2 CPU s, <= 150 MB",
+            Self::Deletes => "decided",
             Self::Online20 => ">= 10 M a CPU s, <= 4 MB",
             Self::Initial => "all",
             Self::Smallest => "<= 10 operations, < 2 s",
@@ -86,8 +91,11 @@ impl Row {
         match self {
             Self::Offline20 => Some(Shape::default()),
             Self::Offline100 => Some(Shape { sessions: 100, ..Shape::default() }),
+            Self::Deletes => {
+                Some(Shape { operations: 10_000, keys: 50, delete_percent: 10, probe_percent: 50, ..Shape::default() })
+            }
             Self::Smallest => {
-                let bug = Some((Bug::NoDependencies, 200));
+                let bug = Some((Bug::NoDependencies, 1));
                 Some(Shape { operations: 100_000, keys: 50, probe_percent: 50, bug, ..Shape::default() })
             }
             Self::Online20 | Self::Initial => None,
@@ -96,7 +104,7 @@ impl Row {
 
     fn measure(self, history: &Path) -> Measured {
         match self {
-            Self::Offline20 | Self::Offline100 => offline(history),
+            Self::Offline20 | Self::Offline100 | Self::Deletes => offline(history),
             Self::Online20 => online(),
             Self::Initial => initial(),
             Self::Smallest => smallest(history),

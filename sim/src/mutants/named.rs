@@ -1,4 +1,5 @@
-//! Who is named for which planted bug, and a seed that shows it. The name was written down before anybody looked.
+//! Who is named for which planted bug, and a seed that shows it. Names are written down before anybody looks; where somebody else
+//! came first, and rightly so, a remark says why.
 
 use causeway::{
     clock::{Dot, ENTRY_CAP, Hlc, Token},
@@ -17,6 +18,16 @@ pub enum Catcher {
     Direct(&'static str, fn() -> bool),
 }
 
+impl Catcher {
+    /// Their names.
+    pub fn names(&self) -> Vec<&'static str> {
+        match self {
+            Self::Checkers(checkers) => checkers.to_vec(),
+            Self::Direct(test, _) => vec![test],
+        }
+    }
+}
+
 /// What is known of a planted bug before the hunt.
 #[derive(Debug, Clone, Copy)]
 pub struct Named {
@@ -26,69 +37,74 @@ pub struct Named {
     pub recorded_seed: u64,
 }
 
+/// Checkers, or kinds of a run's end, that catch a bug; and a seed whose run shows it.
+const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
+    (Mutant::ReadWithoutCheck, &["a2_reads", "a1_stamps", "token_covers_past"], 0),
+    (Mutant::ForwardDropsToken, &["a2_reads", "a1_stamps", "token_covers_past"], 0),
+    (Mutant::TokenKeepsOnlyTheDot, &["token_covers_past"], 0),
+    (Mutant::AnswerWithoutDot, &["token_covers_past"], 0),
+    (Mutant::TombstoneReadForgotten, &["token_covers_past", "a2_reads"], 0),
+    (Mutant::MacNotChecked, &["answers"], 0),
+    (Mutant::HlcIgnoresToken, &["a1_stamps"], 0),
+    (Mutant::RestartWithoutLease, &["promises", "a1_stamps"], 2),
+    (Mutant::ClockAheadWrites, &["takes_no_writes"], 1),
+    (Mutant::PromiseAheadOfData, &["promises"], 0),
+    (Mutant::PromiseOverPending, &["promises"], 0),
+    (Mutant::GapAccepted, &["promises"], 0),
+    (Mutant::PushSkipsUnacknowledged, &["promises"], 0),
+    (Mutant::PullSkipsRecord, &["promises"], 0),
+    (Mutant::PullPromisesReceived, &["promises"], 1),
+    (Mutant::LogReachesTooFar, &["promises"], 6),
+    // The first to hear of it are those that work out the stable time from its report.
+    (Mutant::WipedPromisesEarly, &["promises", "stable_time"], 10),
+    (Mutant::ReapplyBelowVector, &["applied_once"], 0),
+    (Mutant::TransferKeepsLastVector, &["promises"], 0),
+    (Mutant::TransferDropsOwn, &["stamps_never_go_back"], 0),
+    // Who is refused asks again at once, without end: the simulator's own limit of frames in a second sees that first.
+    (Mutant::CutNotTransferred, &["crash"], 0),
+    (Mutant::TransferNotGivenUp, &["convergence", "liveness"], 0),
+    (Mutant::AnswerBeforeFsync, &["durability"], 0),
+    (Mutant::RecoveryDropsTail, &["durability"], 0),
+    (Mutant::TornTailKept, &["records_are_asked_for"], 0),
+    (Mutant::SegmentSizeForgotten, &["durability"], 36),
+    (Mutant::SnapshotBeforeApplied, &["durability"], 0),
+    (Mutant::LastArrivalWins, &["stamps_never_go_back", "same_set_same_state"], 0),
+    // The smaller actor that arrives last wins over the larger: the winner goes back before sets are compared.
+    (Mutant::TieByArrival, &["stamps_never_go_back"], 0),
+    // A read of what was collected too early, for whatever reason nobody could lack it, does not stand for the delete.
+    (Mutant::TombstoneCollectedEarly, &["tombstones", "token_covers_past"], 0),
+    (
+        Mutant::DeleteWithoutTombstone,
+        &["same_set_same_state", "stamps_never_go_back", "durability", "convergence", "token_covers_past"],
+        0,
+    ),
+    (Mutant::StableCountsOnlyItself, &["stable_time"], 0),
+    (Mutant::StableWithoutSilent, &["stable_time"], 3),
+    (Mutant::RetryAppliedTwice, &["records_are_asked_for"], 0),
+    (Mutant::NameForgottenEarly, &["same_set_same_state"], 4),
+    (Mutant::ForwardTakenTwice, &["records_are_asked_for"], 0),
+    (Mutant::WriteTriedTwice, &["records_are_asked_for"], 1),
+    (Mutant::RefusedAfterApplied, &["records_are_asked_for"], 2),
+    (Mutant::AckBeforeDurable, &["write_concern"], 0),
+    (Mutant::ConcernCountsItself, &["write_concern"], 0),
+    (Mutant::NeverTrustedAgain, &["convergence", "liveness"], 0),
+];
+
 /// What is known of a planted bug.
+///
+/// # Panics
+/// When the bug is in no table: the tests see to that.
 pub fn named(mutant: Mutant) -> Named {
-    let (checkers, recorded_seed): (&'static [&'static str], u64) = match mutant {
-        Mutant::FoldKeepsFloor => return direct("a hard fold never lowers a token", hard_fold_lowers),
+    match mutant {
+        Mutant::FoldKeepsFloor => direct("a hard fold never lowers a token", hard_fold_lowers),
         // Only a replica with a hole in its log holds what its source has seen superseded and collected.
-        Mutant::TransferWithoutAuthority => return direct("a transfer removes what its source has collected", transfer_keeps),
-        Mutant::ReadWithoutCheck => (&["a2_reads", "a1_stamps", "token_covers_past"], 0),
-        Mutant::ForwardDropsToken => (&["a2_reads", "a1_stamps", "token_covers_past"], 0),
-        Mutant::TokenKeepsOnlyTheDot => (&["token_covers_past"], 0),
-        Mutant::AnswerWithoutDot => (&["token_covers_past"], 0),
-        Mutant::TombstoneReadForgotten => (&["token_covers_past", "a2_reads"], 0),
-        Mutant::MacNotChecked => (&["answers"], 0),
-
-        Mutant::HlcIgnoresToken => (&["a1_stamps"], 0),
-        Mutant::RestartWithoutLease => (&["promises", "a1_stamps"], 0),
-        Mutant::LeaseAfterUse => (&["promises"], 0),
-        Mutant::ClockAheadWrites => (&["takes_no_writes"], 0),
-
-        Mutant::PromiseAheadOfData => (&["promises"], 0),
-        Mutant::PromiseOverPending => (&["promises"], 0),
-        Mutant::GapAccepted => (&["promises"], 0),
-        Mutant::PushSkipsUnacknowledged => (&["promises"], 0),
-        Mutant::PullSkipsRecord => (&["promises"], 0),
-        Mutant::PullPromisesReceived => (&["promises"], 0),
-        Mutant::LogReachesTooFar => (&["promises"], 0),
-        // The first to hear of it are those that work out the stable time from its report.
-        Mutant::WipedPromisesEarly => (&["promises", "stable_time"], 0),
-        Mutant::ReapplyBelowVector => (&["applied_once"], 0),
-
-        Mutant::TransferKeepsLastVector => (&["promises"], 0),
-        Mutant::TransferDropsOwn => (&["stamps_never_go_back"], 0),
-        // Who is refused asks again at once, without end: the simulator's own limit of frames in a second sees that first.
-        Mutant::CutNotTransferred => (&["crash"], 0),
-        Mutant::TransferNotGivenUp => (&["convergence", "liveness"], 0),
-
-        Mutant::AnswerBeforeFsync => (&["durability"], 0),
-        Mutant::RecoveryDropsTail => (&["durability"], 0),
-        Mutant::TornTailKept => (&["records_are_asked_for"], 0),
-        Mutant::SegmentSizeForgotten => (&["durability"], 0),
-        Mutant::SnapshotBeforeApplied => (&["durability"], 0),
-
-        Mutant::LastArrivalWins => (&["stamps_never_go_back", "same_set_same_state"], 0),
-        // The smaller actor that arrives last wins over the larger: the winner goes back before sets are compared.
-        Mutant::TieByArrival => (&["stamps_never_go_back"], 0),
-        Mutant::TombstoneCollectedEarly => (&["tombstones"], 0),
-        Mutant::DeleteWithoutTombstone => {
-            (&["same_set_same_state", "stamps_never_go_back", "durability", "convergence", "token_covers_past"], 0)
+        Mutant::TransferWithoutAuthority => direct("a transfer removes what its source has collected", transfer_keeps),
+        _ => {
+            let row = BY_CHECKERS.iter().find(|(named, ..)| *named == mutant);
+            let (_, checkers, recorded_seed) = row.expect("somebody is named for each planted bug");
+            Named { catcher: Catcher::Checkers(checkers), recorded_seed: *recorded_seed }
         }
-
-        Mutant::StableCountsOnlyItself => (&["stable_time"], 0),
-        Mutant::StableWithoutSilent => (&["stable_time"], 0),
-
-        Mutant::RetryAppliedTwice => (&["records_are_asked_for"], 0),
-        Mutant::NameForgottenEarly => (&["same_set_same_state"], 0),
-        Mutant::ForwardTakenTwice => (&["records_are_asked_for"], 0),
-        Mutant::WriteTriedTwice => (&["records_are_asked_for"], 0),
-        Mutant::RefusedAfterApplied => (&["records_are_asked_for"], 0),
-        Mutant::AckBeforeDurable => (&["write_concern"], 0),
-        Mutant::ConcernCountsItself => (&["write_concern"], 0),
-
-        Mutant::NeverTrustedAgain => (&["convergence", "liveness"], 0),
-    };
-    Named { catcher: Catcher::Checkers(checkers), recorded_seed }
+    }
 }
 
 fn direct(law: &'static str, is_broken: fn() -> bool) -> Named {
@@ -123,6 +139,11 @@ mod tests {
     #[test]
     fn the_direct_tests_pass_without_the_bugs() {
         assert!(!hard_fold_lowers() && !transfer_keeps());
+    }
+
+    #[test]
+    fn somebody_is_named_for_each_bug() {
+        assert!(Mutant::ALL.into_iter().all(|mutant| !named(mutant).catcher.names().is_empty()));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{fmt, time::Instant};
 use causeway::mutant::Mutant;
 use serde::Serialize;
 
-use super::{Catch, Catcher, SEED_LIMIT, hunt, named};
+use super::{Catch, SEED_LIMIT, hunt, named};
 use crate::{parallel, plan::Plan, shrink::shrink};
 
 /// Where the hunts begin.
@@ -129,15 +129,6 @@ impl Scores {
     /// Whether every bug was caught by who is named for it.
     pub fn are_all_caught(&self) -> bool {
         self.caught_as_named == self.mutants.len()
-    }
-}
-
-impl Catcher {
-    fn names(&self) -> Vec<&'static str> {
-        match self {
-            Self::Checkers(checkers) => checkers.to_vec(),
-            Self::Direct(test, _) => vec![test],
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use rand::{RngExt, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    fault::{Breakage, Fault, Timed},
+    fault::{Breakage, Fault, Spoilt, Timed},
     plan::{Losses, Plan},
     trace::Keep,
 };
@@ -54,6 +54,16 @@ pub(super) struct Kinds {
     /// A disk is lost while its node is down, for this long in milliseconds. At most one in a shard, and only when
     /// another replica has all that it had.
     pub lost_disk_ms: Option<(u64, u64)>,
+    /// A durable sector is spoilt while its node is down, for this long in milliseconds; otherwise as with a lost disk.
+    pub rot_ms: Option<(u64, u64)>,
+    /// A restarted node reads bits wrong for this long, in milliseconds; otherwise as with a lost disk.
+    pub bad_reads_ms: Option<(u64, u64)>,
+    /// Writes go astray for this long, in milliseconds, before a loss of power; otherwise as with a lost disk.
+    pub stray_writes_ms: Option<(u64, u64)>,
+    /// A node is this many times slower, for 2 seconds.
+    pub slow_node: Option<(u64, u64)>,
+    /// A link takes up to so many milliseconds, for 3 seconds.
+    pub slow_link_ms: Option<(u64, u64)>,
     /// Milliseconds by which wall clocks are off from the start, at most.
     pub skew_ms: u64,
 }
@@ -80,6 +90,11 @@ impl Kinds {
             full_disk_ms: span(0.25, (200, 3_000)),
             failing_sync_ms: span(0.12, (200, 2_000)),
             lost_disk_ms: span(0.15, (100, 3_000)),
+            rot_ms: span(0.1, (50, 2_000)),
+            bad_reads_ms: span(0.08, (200, 2_000)),
+            stray_writes_ms: span(0.08, (200, 2_000)),
+            slow_node: span(0.2, (10, 100)),
+            slow_link_ms: span(0.3, (50, 500)),
             ..Self::default()
         };
         kinds.every_ms = [(300, 1_500), (800, 3_000), (1_500, 5_000)][random.random_range(0..3)];
@@ -95,6 +110,9 @@ impl Kinds {
         self.storm_restarts = None;
         self.failing_sync_ms = None;
         self.lost_disk_ms = None;
+        self.rot_ms = None;
+        self.bad_reads_ms = None;
+        self.stray_writes_ms = None;
         self.stop_ms = Some((50, 2_000));
     }
 }
@@ -132,7 +150,7 @@ struct Draw<'a> {
 impl<'a> Draw<'a> {
     /// The kinds that the plan has.
     fn kinds(&mut self, faults: &Kinds) -> Vec<DrawFault<'a>> {
-        let spans: [(bool, DrawFault<'a>); 18] = [
+        let spans: [(bool, DrawFault<'a>); 23] = [
             (faults.kill_ms.is_some(), |d, f| Some(Fault::Kill { node: d.node(), down_ms: d.between(f.kill_ms?) })),
             (faults.power_loss_ms.is_some(), |d, f| {
                 Some(Fault::PowerLoss { node: d.node(), down_ms: d.between(f.power_loss_ms?) })
@@ -176,6 +194,23 @@ impl<'a> Draw<'a> {
             }),
             (faults.lost_disk_ms.is_some(), |d, f| {
                 Some(Fault::LostDisk { node: d.spend()?, down_ms: d.between(f.lost_disk_ms?) })
+            }),
+            (faults.rot_ms.is_some(), |d, f| {
+                let rot = if d.random.random_bool(0.5) { Spoilt::FlippedBit } else { Spoilt::MisdirectedWrite };
+                Some(Fault::Rot { node: d.spend()?, rot, down_ms: d.between(f.rot_ms?) })
+            }),
+            (faults.bad_reads_ms.is_some(), |d, f| {
+                Some(Fault::BadReads { node: d.spend()?, for_ms: d.between(f.bad_reads_ms?) })
+            }),
+            (faults.stray_writes_ms.is_some(), |d, f| {
+                Some(Fault::StrayWrites { node: d.spend()?, for_ms: d.between(f.stray_writes_ms?) })
+            }),
+            (faults.slow_node.is_some(), |d, f| {
+                Some(Fault::SlowNode { node: d.node(), factor: d.between(f.slow_node?), for_ms: 2_000 })
+            }),
+            (faults.slow_link_ms.is_some(), |d, f| {
+                let pair = d.shuffled();
+                Some(Fault::SlowLink { from: pair[0], to: pair[1], latency_ms: d.between(f.slow_link_ms?), for_ms: 3_000 })
             }),
         ];
         spans.into_iter().filter(|(present, _)| *present).map(|(_, kind)| kind).collect()

@@ -9,8 +9,17 @@ use crate::plan::Plan;
 
 /// Bytes of records that nodes keep for peers when transfers are looked for.
 const SMALL_TAIL: u64 = 6_000;
+/// The same where snapshots of one part are looked for.
+const LARGE_TAIL: u64 = 64 << 20;
 
 pub(super) fn focus(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant: Mutant) {
+    look_at_disks(plan, kinds, load, mutant);
+    look_at_clocks(plan, kinds, load, mutant);
+    look_at_replication(plan, kinds, load, mutant);
+    look_at_operations(plan, kinds, load, mutant);
+}
+
+fn look_at_disks(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant: Mutant) {
     match mutant {
         Mutant::AnswerBeforeFsync | Mutant::RecoveryDropsTail => {
             plan.fsync = FsyncPolicy::Always;
@@ -31,31 +40,29 @@ pub(super) fn focus(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant:
                 ..Kinds::default()
             };
         }
+        // Records must be on their way to the disk while a snapshot is begun, and belong to its first part.
         Mutant::SnapshotBeforeApplied => {
-            plan.fsync = FsyncPolicy::Always;
-            plan.tail_bytes = SMALL_TAIL;
-            kinds.power_loss_ms = Some((200, 1_000));
-            load.put_percent = 60;
+            (plan.fsync, plan.tail_bytes, plan.value_bytes, load.put_percent) = (FsyncPolicy::Always, LARGE_TAIL, 2_000, 60);
+            *kinds = Kinds {
+                every_ms: (300, 1_500),
+                slow_disk: Some((50, 200)),
+                power_loss_ms: Some((50, 500)),
+                blackout_ms: Some((50, 500)),
+                ..Kinds::default()
+            };
         }
+        _ => {}
+    }
+}
+
+fn look_at_clocks(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant: Mutant) {
+    match mutant {
         Mutant::RestartWithoutLease => {
             plan.fsync = FsyncPolicy::Always;
             kinds.storm_restarts = Some(3);
             kinds.power_loss_ms = Some((20, 200));
             kinds.jump_ms = Some((100, 2_000));
             kinds.skew_ms = 200;
-        }
-        // A lease runs out on a slow disk; the clock must have been ahead of the wall, and a write must come before peers do.
-        Mutant::LeaseAfterUse => {
-            (plan.fsync, plan.shards) = (FsyncPolicy::Always, 1);
-            (load.put_percent, load.think_ms) = (60, 5..=40);
-            *kinds = Kinds {
-                every_ms: (300, 1_500),
-                slow_disk: Some((200, 600)),
-                blackout_ms: Some((20, 200)),
-                power_loss_ms: Some((20, 200)),
-                skew_ms: 200,
-                ..Kinds::default()
-            };
         }
         Mutant::HlcIgnoresToken => {
             plan.shards = plan.shards.max(2);
@@ -65,6 +72,12 @@ pub(super) fn focus(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant:
             kinds.skew_ms = 200;
             kinds.jump_ms = Some((300, 2_000));
         }
+        _ => {}
+    }
+}
+
+fn look_at_replication(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant: Mutant) {
+    match mutant {
         Mutant::WipedPromisesEarly => {
             (plan.fsync, plan.shards, load.put_percent) = (FsyncPolicy::Always, 1, 60);
             (plan.links.loss, plan.links.latency_us) = (0.1, 40_000);
@@ -85,6 +98,20 @@ pub(super) fn focus(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant:
             transfers(plan, kinds);
             kinds.full_disk_ms = Some((1_000, 3_000));
         }
+        Mutant::ForwardTakenTwice => plan.links.duplication = 0.1,
+        Mutant::ReapplyBelowVector
+        | Mutant::GapAccepted
+        | Mutant::PromiseAheadOfData
+        | Mutant::PushSkipsUnacknowledged
+        | Mutant::PullSkipsRecord
+        | Mutant::PullPromisesReceived => plan.links.loss = 0.1,
+        Mutant::NeverTrustedAgain => kinds.isolate_ms = Some((500, 6_000)),
+        _ => {}
+    }
+}
+
+fn look_at_operations(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant: Mutant) {
+    match mutant {
         Mutant::TombstoneCollectedEarly | Mutant::DeleteWithoutTombstone | Mutant::TombstoneReadForgotten => {
             load.delete_percent = 20;
         }
@@ -106,25 +133,7 @@ pub(super) fn focus(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant:
             };
         }
         Mutant::RefusedAfterApplied | Mutant::AckBeforeDurable | Mutant::ConcernCountsItself => load.concern_percent = 50,
-        Mutant::ForwardTakenTwice => plan.links.duplication = 0.1,
-        Mutant::ReapplyBelowVector
-        | Mutant::GapAccepted
-        | Mutant::PromiseAheadOfData
-        | Mutant::PushSkipsUnacknowledged
-        | Mutant::PullSkipsRecord
-        | Mutant::PullPromisesReceived => plan.links.loss = 0.1,
-        Mutant::NeverTrustedAgain => kinds.isolate_ms = Some((500, 6_000)),
-        Mutant::ReadWithoutCheck
-        | Mutant::TokenKeepsOnlyTheDot
-        | Mutant::FoldKeepsFloor
-        | Mutant::TransferWithoutAuthority
-        | Mutant::LastArrivalWins
-        | Mutant::ForwardDropsToken
-        | Mutant::AnswerWithoutDot
-        | Mutant::PromiseOverPending
-        | Mutant::StableCountsOnlyItself
-        | Mutant::StableWithoutSilent
-        | Mutant::WriteTriedTwice => {}
+        _ => {}
     }
 }
 

@@ -4,9 +4,6 @@ use std::{fmt, ops::RangeInclusive};
 
 use crate::{streams::Chance, trace::LinkState};
 
-/// The bytes of a frame that say how long it is: the first ones.
-const LENGTH_BYTES: usize = 4;
-
 /// What a link does to frames. Every field is a fault; the default is a healthy link.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Link {
@@ -16,12 +13,9 @@ pub struct Link {
     pub loss: f64,
     /// The probability that a frame arrives twice.
     pub duplication: f64,
-    /// The probability that a bit of a frame flips on its way, anywhere behind its length. The receiver's decoder, which is that of
-    /// production, refuses the frame and the connection is closed.
+    /// The probability that a bit of a frame flips on its way. The receiver's decoder, which is that of production, refuses the frame
+    /// and the connection is closed.
     pub damage: f64,
-    /// The probability that a bit of a frame's length flips. The decoder takes what follows for a part of the frame, for as long as
-    /// the length says, and nothing gets through meanwhile.
-    pub length_damage: f64,
     /// Whether frames may overtake each other.
     pub order: Order,
     /// Whether frames pass at all.
@@ -68,7 +62,6 @@ impl Default for Link {
             loss: 0.0,
             duplication: 0.0,
             damage: 0.0,
-            length_damage: 0.0,
             order: Order::Fifo,
             flow: Flow::Open,
             timeout_us: 500_000,
@@ -78,21 +71,12 @@ impl Default for Link {
 
 /// Which bit of a frame flips: any number stands for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flip {
-    /// One of its length.
-    Length(u64),
-    /// One of what is behind that: version, checksum, payload.
-    Rest(u64),
-}
+pub(super) struct Flip(pub u64);
 
 impl Flip {
     /// The byte, and the bit in it, of an encoded frame of so many bytes.
     pub fn place(self, bytes: usize) -> (usize, u32) {
-        let (number, first, bytes) = match self {
-            Self::Length(number) => (number, 0, LENGTH_BYTES),
-            Self::Rest(number) => (number, LENGTH_BYTES, bytes - LENGTH_BYTES),
-        };
-        (first + (number / 8) as usize % bytes, (number % 8) as u32)
+        ((self.0 / 8) as usize % bytes, (self.0 % 8) as u32)
     }
 }
 
@@ -112,9 +96,9 @@ impl Link {
     pub(super) fn fate(&self, mut chance: Chance) -> Fate {
         let lost = chance.happens(self.loss);
         let takes_us = chance.between(&self.latency_us);
-        let (damaged, length_damaged) = (chance.happens(self.damage), chance.happens(self.length_damage));
+        let damaged = chance.happens(self.damage);
         let bit = chance.number();
-        let flip = if length_damaged { Some(Flip::Length(bit)) } else { damaged.then_some(Flip::Rest(bit)) };
+        let flip = damaged.then_some(Flip(bit));
         let doubled = chance.happens(self.duplication);
         let copy_takes_us = chance.between(&self.latency_us);
         Fate { lost, flip, takes_us, copy_takes_us: doubled.then_some(copy_takes_us) }
@@ -123,9 +107,9 @@ impl Link {
 
 impl fmt::Display for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { latency_us, loss, duplication, damage, length_damage, order, flow, timeout_us: _ } = self;
+        let Self { latency_us, loss, duplication, damage, order, flow, timeout_us: _ } = self;
         write!(f, "{}..{} us", latency_us.start(), latency_us.end())?;
-        let faults = [("loss", loss), ("duplication", duplication), ("damage", damage), ("length damage", length_damage)];
+        let faults = [("loss", loss), ("duplication", duplication), ("damage", damage)];
         for (name, probability) in faults {
             if *probability > 0.0 {
                 write!(f, ", {name} {probability}")?;

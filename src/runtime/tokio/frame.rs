@@ -1,23 +1,25 @@
 //! How bytes between peers are cut into frames: a codec without IO.
 //!
 //! ```text
-//! 0        4         5           9
-//! | length | version | checksum  | payload ...
-//!   u32 LE   u8        u32 LE      `length` bytes
+//! 0        4         5        9         13
+//! | length | version | header | payload | payload ...
+//!   u32 LE   u8        u32 LE   u32 LE    `length` bytes
 //! ```
 //!
-//! The checksum is the CRC-32C of length, version and payload. A length above the cap is refused before anything is allocated for
-//! it. A stream that once held a bad frame has no next frame: there is no way to find it, so its connection is closed.
+//! The checksum of the header is the CRC-32C of length and version, that of the payload is of all three. The header has one of its
+//! own, or a flipped bit of a length would have the decoder wait for bytes that never come, while every later frame is swallowed
+//! and the connection looks healthy. A length above the cap is refused before anything is allocated for it. A stream that once
+//! held a bad frame has no next frame: there is no way to find it, so its connection is closed.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use crc32c::{crc32c, crc32c_append};
 use thiserror::Error;
 
 /// The only version that this build speaks.
-pub const FRAME_VERSION: u8 = 1;
+pub const FRAME_VERSION: u8 = 2;
 
 /// Bytes before a frame's payload.
-pub const HEADER_BYTES: usize = 9;
+pub const HEADER_BYTES: usize = 13;
 
 /// The largest payload of a frame, both ways.
 pub const PAYLOAD_BYTES_CAP: usize = 64 << 20;
@@ -60,7 +62,9 @@ pub fn encode_frame(payload: &[u8], output: &mut BytesMut) -> Result<(), FrameEr
     output.reserve(HEADER_BYTES + payload.len());
     output.put_u32_le(length);
     output.put_u8(FRAME_VERSION);
-    output.put_u32_le(checksum(length, FRAME_VERSION, payload));
+    let header = header_checksum(length, FRAME_VERSION);
+    output.put_u32_le(header);
+    output.put_u32_le(crc32c_append(header, payload));
     output.put_slice(payload);
     Ok(())
 }
@@ -97,9 +101,13 @@ impl FrameDecoder {
         let Some(mut header) = self.buffer.get(..HEADER_BYTES) else { return Ok(None) };
         let length = header.get_u32_le();
         let version = header.get_u8();
-        let expected = header.get_u32_le();
+        let (expected_header, expected_payload) = (header.get_u32_le(), header.get_u32_le());
         if version != FRAME_VERSION {
             return Err(FrameError::UnknownVersion(version));
+        }
+        let header_checksum = header_checksum(length, version);
+        if header_checksum != expected_header {
+            return Err(FrameError::BadChecksum);
         }
         let payload_bytes = length as usize;
         if payload_bytes > self.payload_bytes_cap {
@@ -110,7 +118,7 @@ impl FrameDecoder {
         }
         self.buffer.advance(HEADER_BYTES);
         let payload = self.buffer.split_to(payload_bytes).freeze();
-        if checksum(length, version, &payload) != expected {
+        if crc32c_append(header_checksum, &payload) != expected_payload {
             return Err(FrameError::BadChecksum);
         }
         Ok(Some(payload))
@@ -128,8 +136,8 @@ impl FrameDecoder {
     }
 }
 
-fn checksum(length: u32, version: u8, payload: &[u8]) -> u32 {
-    crc32c_append(crc32c_append(crc32c(&length.to_le_bytes()), &[version]), payload)
+fn header_checksum(length: u32, version: u8) -> u32 {
+    crc32c_append(crc32c(&length.to_le_bytes()), &[version])
 }
 
 #[cfg(test)]
@@ -167,15 +175,29 @@ mod tests {
     fn the_layout_is_the_documented_one() {
         let frame = encoded(&[b"causeway".to_vec()]);
         assert_eq!(frame[..5], [8, 0, 0, 0, FRAME_VERSION]);
-        assert_eq!(frame[5..9], crc32c(&[&frame[..5], b"causeway".as_slice()].concat()).to_le_bytes());
+        assert_eq!(frame[5..9], crc32c(&frame[..5]).to_le_bytes());
+        assert_eq!(frame[9..13], crc32c(&[&frame[..5], b"causeway".as_slice()].concat()).to_le_bytes());
         assert_eq!(frame[HEADER_BYTES..], *b"causeway");
     }
 
     #[test]
     fn a_length_over_the_cap_is_refused_by_its_header_alone() {
         let mut decoder = FrameDecoder::new(100);
-        decoder.buffer().extend_from_slice(&[101, 0, 0, 0, FRAME_VERSION, 0, 0, 0, 0]);
+        decoder.buffer().extend_from_slice(&[101, 0, 0, 0, FRAME_VERSION]);
+        decoder.buffer().put_u32_le(header_checksum(101, FRAME_VERSION));
+        decoder.buffer().put_u32_le(0);
         assert_eq!(decoder.next_frame(), Err(FrameError::TooLong { length: 101, cap: 100 }));
+    }
+
+    #[test]
+    fn a_flipped_bit_of_a_header_is_refused_before_the_payload_has_come() {
+        let header = &encoded(&[b"causeway".to_vec()])[..HEADER_BYTES];
+        for bit in 0..8 * 9 {
+            let mut decoder = FrameDecoder::new(PAYLOAD_BYTES_CAP);
+            decoder.buffer().extend_from_slice(header);
+            decoder.buffer()[bit / 8] ^= 1 << (bit % 8);
+            assert!(decoder.next_frame().is_err(), "bit {bit}");
+        }
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use super::{
     super::{Action, History},
-    Timelines,
     sources::last_writes,
 };
 
@@ -54,24 +53,55 @@ pub struct Groups {
 
 const NONE: u32 = u32::MAX;
 
+/// A write of known outcome that others may read.
+#[derive(Debug, Clone, Copy)]
+struct Listed {
+    key: u32,
+    session: u32,
+    operation: u32,
+    write: Write,
+}
+
+impl Listed {
+    /// All of a history, the sessions one after another, each in its order.
+    fn by_session(history: &History) -> Vec<Self> {
+        let known = || (0..history.transactions() as u32).filter(|transaction| !history.is_unknown(*transaction));
+        let mut cursors = vec![0_usize; history.sessions() + 1];
+        for transaction in known() {
+            cursors[history.session_of(transaction) as usize + 1] += last_writes(history, transaction).count();
+        }
+        for at in 1..cursors.len() {
+            cursors[at] += cursors[at - 1];
+        }
+        let none = Self { key: 0, session: 0, operation: 0, write: Write(0) };
+        let mut listed = vec![none; cursors.last().copied().unwrap_or_default()];
+        for transaction in known() {
+            let (session, place) = (history.session_of(transaction), history.place_of(transaction));
+            let cursor = &mut cursors[session as usize];
+            for at in last_writes(history, transaction) {
+                let write = Write::new(place, history.action(at));
+                listed[*cursor] = Self { key: history.key(at), session, operation: at as u32, write };
+                *cursor += 1;
+            }
+        }
+        listed
+    }
+}
+
 impl Groups {
     /// Those of a history, nothing published.
-    pub fn of(history: &History, timelines: &Timelines) -> Self {
+    pub fn of(history: &History) -> Self {
         let keys = history.keys();
-        let each = |call: &mut dyn FnMut(usize, u32, u32)| {
-            for transaction in timelines.all() {
-                last_writes(history, *transaction).for_each(|at| call(at, history.key(at), *transaction));
-            }
-        };
+        let by_session = Listed::by_session(history);
         let (mut starts, mut firsts, mut last) = (vec![0_u32; keys + 1], vec![0_u32; keys + 1], vec![NONE; keys]);
-        each(&mut |_, key, transaction| {
-            firsts[key as usize + 1] += 1;
-            let session = history.session_of(transaction);
-            if last[key as usize] != session {
-                last[key as usize] = session;
-                starts[key as usize + 1] += 1;
+        for Listed { key, session, .. } in &by_session {
+            let key = *key as usize;
+            firsts[key + 1] += 1;
+            if last[key] != *session {
+                last[key] = *session;
+                starts[key + 1] += 1;
             }
-        });
+        }
         for at in 1..=keys {
             starts[at] += starts[at - 1];
             firsts[at] += firsts[at - 1];
@@ -82,17 +112,17 @@ impl Groups {
         let mut of = vec![NONE; history.operations()];
         let mut next: Vec<u32> = starts.clone();
         last.fill(NONE);
-        each(&mut |at, key, transaction| {
-            let (key, session) = (key as usize, history.session_of(transaction));
+        for Listed { key, session, operation, write } in by_session {
+            let key = key as usize;
             if last[key] != session {
                 last[key] = session;
                 groups[next[key] as usize] = Group { session, first: firsts[key], ..empty };
                 next[key] += 1;
             }
-            of[at] = next[key] - 1;
-            writes[firsts[key] as usize] = Write::new(history.place_of(transaction), history.action(at));
+            of[operation as usize] = next[key] - 1;
+            writes[firsts[key] as usize] = write;
             firsts[key] += 1;
-        });
+        }
         Self { groups, writes, starts, of }
     }
 

@@ -41,15 +41,14 @@ pub fn find(causes: Graph<'_>, learned: &Learned) -> Attempt {
 impl Picks<'_> {
     fn run(mut self, order: &Edges) -> Attempt {
         for _ in 0..ROUNDS + self.opens.len() {
-            let lacking: Vec<Open> = self.opens.iter().filter(|open| open.deletes.is_empty()).cloned().collect();
-            if !lacking.is_empty() {
-                return Attempt::DependsOn(lacking);
-            }
             let taken = self.taken();
             let both = [order, &taken];
             let graph = Graph { order: &both, ..self.certain };
             match graph.sort_near_file_order() {
-                Ok(places) if self.pick(&places) == 0 => return Attempt::Fits,
+                Ok(places) if self.pick(&places) == 0 => {
+                    let lacking: Vec<Open> = self.opens.into_iter().filter(|open| open.deletes.is_empty()).collect();
+                    return if lacking.is_empty() { Attempt::Fits } else { Attempt::DependsOn(lacking) };
+                }
                 Ok(_) => {}
                 Err(left) => {
                     let cycle = graph.cycle(&left);
@@ -93,8 +92,12 @@ impl Picks<'_> {
         let is_on = |open: &Open, delete: u32| pairs().any(|(from, to)| *to == delete && open.puts.contains(from));
         let on: Vec<usize> =
             (0..self.opens.len()).filter(|at| self.picked[*at].is_some_and(|delete| is_on(&self.opens[*at], delete))).collect();
-        // The one with the most to choose from.
-        let Some(at) = on.into_iter().max_by_key(|at| self.opens[*at].deletes.len()) else { return };
+        // The one that turns the order in which the history was written down around the most.
+        let turned = |at: &usize| {
+            let last_put = self.opens[*at].puts.iter().max().copied().unwrap_or_default();
+            last_put.saturating_sub(self.picked[*at].unwrap_or_default())
+        };
+        let Some(at) = on.into_iter().max_by_key(turned) else { return };
         let refuted = self.picked[at].take();
         self.opens[at].deletes.retain(|delete| Some(*delete) != refuted);
     }

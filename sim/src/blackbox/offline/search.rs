@@ -83,12 +83,18 @@ impl Repair {
                 continue;
             }
             let avoided = self.guesses.avoided.entry(read).or_default();
+            let refuted = self.refuted.entry(read).or_default();
+            if avoided.len() > refuted.len() {
+                // What was avoided for the sake of other guesses may be right after all.
+                avoided.retain(|delete| refuted.contains_key(delete));
+                continue;
+            }
             let candidates = likeliest_last(ground, read);
             if let Some(delete) = candidates.iter().rev().find(|delete| !avoided.contains(delete)) {
                 self.assigned.insert(read, *delete);
                 continue;
             }
-            let refuted = self.refuted.remove(&read).unwrap_or_default();
+            let refuted = std::mem::take(refuted);
             if candidates.iter().any(|delete| !refuted.contains_key(delete)) {
                 return Some(Solved::GaveUp);
             }
@@ -186,14 +192,10 @@ fn attempt(ground: Ground<'_>, assigned: &Assigned, guesses: Option<&Guesses>) -
     (attempt, all)
 }
 
-/// Whether what each read saw stands before it.
+/// Whether what each read saw, or is taken to have seen, stands before it.
 fn is_sorted(causes: &Graph<'_>) -> bool {
-    let mut transactions = 0..causes.history.transactions() as u32;
-    transactions.all(|transaction| {
-        let mut sorted = true;
-        causes.each_before(transaction, |before, _| sorted &= before < transaction);
-        sorted
-    })
+    let mut taken = causes.assigned.iter();
+    causes.sources.are_sorted && taken.all(|(read, delete)| *delete < causes.history.transaction_of(*read))
 }
 
 /// A write of unknown outcome is before nothing of its session, so it may come late in the order; its past ends where it was begun.

@@ -19,6 +19,8 @@ pub struct Sources {
     pub of: Vec<u32>,
     /// How many reads of other transactions each transaction has.
     pub readers: Vec<u32>,
+    /// Whether what each read saw stands before it in the history.
+    pub are_sorted: bool,
     /// For each key whether it is ever deleted; empty if none is.
     deleted: Vec<bool>,
 }
@@ -28,7 +30,8 @@ impl Sources {
     pub fn find(history: &History, rules: Rules) -> Result<Result<Self, Finding>, Malformed> {
         let writers = Writers::of(history)?;
         let deleted = deleted_keys(history);
-        let mut sources = Self { of: vec![OWN; history.operations()], readers: vec![0; history.transactions()], deleted };
+        let mut sources =
+            Self { of: vec![OWN; history.operations()], readers: vec![0; history.transactions()], are_sorted: true, deleted };
         for transaction in 0..history.transactions() as u32 {
             let operations = history.operations_of(transaction);
             for read in operations.clone().filter(|at| history.action(*at) == Action::Read) {
@@ -38,13 +41,18 @@ impl Sources {
                     None => sources.outside(history, &writers, read, transaction),
                 };
                 match source {
-                    Ok(source) => sources.set(read, source),
+                    Ok(source) => sources.set(read, source, transaction),
                     Err(finding) if finding.rule().is_some_and(|rule| !rules.has(rule)) => {}
                     Err(finding) => return Ok(Err(finding)),
                 }
             }
         }
         Ok(Ok(sources))
+    }
+
+    /// Whether any key is ever deleted.
+    pub fn have_deletes(&self) -> bool {
+        !self.deleted.is_empty()
     }
 
     /// Whether a key is ever deleted.
@@ -57,9 +65,10 @@ impl Sources {
         Some(self.of[operation]).filter(|source| *source < OPEN)
     }
 
-    fn set(&mut self, read: usize, source: u32) {
+    fn set(&mut self, read: usize, source: u32, reader: u32) {
         self.of[read] = source;
         if let Some(writer) = self.writer(read) {
+            self.are_sorted &= writer < reader;
             self.readers[writer as usize] += 1;
         }
     }

@@ -38,9 +38,4 @@ impl Timelines {
         let place = history.place_of(transaction).checked_sub(1)?;
         Some(self.at(history.session_of(transaction), place))
     }
-
-    /// All, the sessions one after another.
-    pub fn all(&self) -> &[u32] {
-        &self.transactions
-    }
 }

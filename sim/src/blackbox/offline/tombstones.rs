@@ -56,7 +56,7 @@ impl Walk<'_> {
             return;
         }
         let key = self.ground.history.key(read);
-        let (deletes, puts): (Vec<_>, Vec<_>) = self.visible(read).into_iter().partition(|write| write.is_tombstone);
+        let (deletes, puts) = self.visible_apart(read);
         let fits = |delete: &Visible| puts.iter().all(|put| self.is_before(key, put.transaction, delete.transaction));
         if puts.is_empty() || deletes.iter().any(fits) {
             return;
@@ -73,7 +73,7 @@ impl Walk<'_> {
             return false;
         }
         let key = self.ground.history.key(read);
-        let (deletes, puts): (Vec<_>, Vec<_>) = self.visible(read).into_iter().partition(|write| write.is_tombstone);
+        let (deletes, puts) = self.visible_apart(read);
         if puts.is_empty() || !deletes.is_empty() && !guesses.beyond.contains(&read) {
             return false;
         }
@@ -104,6 +104,15 @@ impl Walk<'_> {
         self.ground.rules.has(Rule::Tombstones) && self.ground.rules.has(Rule::OneOrder)
     }
 
+    /// The deletes and the puts that a read can see, without the deletes that are in the past of such a put.
+    fn visible_apart(&self, read: usize) -> (Vec<Visible>, Vec<Visible>) {
+        let key = self.ground.history.key(read);
+        let (mut deletes, puts): (Vec<Visible>, Vec<Visible>) =
+            self.visible(read).into_iter().partition(|write| write.is_tombstone);
+        deletes.retain(|delete| !puts.iter().any(|put| self.is_before(key, delete.transaction, put.transaction)));
+        (deletes, puts)
+    }
+
     fn visible(&self, read: usize) -> Vec<Visible> {
         let key = self.ground.history.key(read);
         let mut visible = Vec::new();
@@ -118,14 +127,14 @@ impl Walk<'_> {
         visible
     }
 
-    /// Whether a write of a key is in the past of a delete.
-    fn is_before(&self, key: u32, earlier: u32, delete: u32) -> bool {
+    /// Whether a write of a key is in the past of another.
+    fn is_before(&self, key: u32, earlier: u32, later: u32) -> bool {
         let history = self.ground.history;
-        let clock = self.clocks.of(delete);
+        let clock = self.clocks.of(later);
         if history.is_unknown(earlier) {
-            return earlier != delete && self.sightings.contains(key, earlier, clock);
+            return earlier != later && self.sightings.contains(key, earlier, clock);
         }
         let session = history.session_of(earlier) as usize;
-        earlier != delete && clock.get(session).is_some_and(|limit| history.place_of(earlier) < *limit)
+        earlier != later && clock.get(session).is_some_and(|limit| history.place_of(earlier) < *limit)
     }
 }

@@ -79,7 +79,7 @@ impl<'a> Walk<'a> {
         }
         Self {
             ground,
-            groups: Groups::of(ground.history, ground.timelines),
+            groups: Groups::of(ground.history),
             clocks: Clocks::new(sessions, transactions),
             sightings: Sightings::default(),
             past: vec![0; sessions],
@@ -133,25 +133,26 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Keeps the clock of a transaction that is read from, and drops those that nobody will read from any more. A tombstone may
-    /// be what an open read saw, so its clock is kept.
+    /// Keeps the clock of a transaction that is read from, and drops those that nobody will read from any more. What open reads
+    /// may have seen is asked for at any time, so the clocks of all writes of keys that are ever deleted are kept.
     fn settle(&mut self, transaction: u32) {
         let Ground { history, sources, .. } = self.ground;
-        let operations = history.operations_of(transaction);
-        let deletes = operations.clone().any(|at| history.action(at) == Action::Delete);
-        if self.unread[transaction as usize] > 0 || deletes {
+        let is_asked_for = |writer: u32| {
+            let is_asked_for = |at: usize| history.action(at) != Action::Read && sources.is_deleted(history.key(at));
+            sources.have_deletes() && history.operations_of(writer).any(is_asked_for)
+        };
+        let kept = is_asked_for(transaction);
+        if self.unread[transaction as usize] > 0 || kept {
             self.clocks.keep(transaction, &self.past);
         }
-        if deletes {
-            let is_delete = |at: &usize| history.action(*at) == Action::Delete;
-            for delete in last_writes(history, transaction).filter(is_delete) {
+        if kept {
+            for delete in last_writes(history, transaction).filter(|at| history.action(*at) == Action::Delete) {
                 self.deletes.entry(history.key(delete)).or_default().push(transaction);
             }
         }
-        for writer in operations.filter_map(|at| sources.writer(at)) {
+        for writer in history.operations_of(transaction).filter_map(|at| sources.writer(at)) {
             self.unread[writer as usize] -= 1;
-            let is_delete = |at| history.action(at) == Action::Delete;
-            if self.unread[writer as usize] == 0 && !history.operations_of(writer).any(is_delete) {
+            if self.unread[writer as usize] == 0 && !is_asked_for(writer) {
                 self.clocks.release(writer);
             }
         }
