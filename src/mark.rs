@@ -69,6 +69,7 @@ marks! {
     TransferBegun => "transfer-begun": "The log did not reach back: slots were asked for.",
     TransferInParts => "transfer-in-parts": "A transfer took more than one part.",
     TransferAnew => "transfer-anew": "The source forgot something between two parts: all was taken over anew.",
+    OldPartDropped => "old-part-dropped": "A part of a snapshot came that was asked for in an earlier try.",
     TransferGivenUp => "transfer-given-up": "A part did not come, and a transfer was given up.",
     TransferFinished => "transfer-finished": "What was taken over is durable and counts.",
     RangeRepaired => "range-repaired": "A corrupt range was taken over and is served again.",

@@ -43,6 +43,8 @@ struct State {
     broken: BTreeMap<u64, Breakage>,
     next_breakage: u64,
     slow: BTreeSet<NodeId>,
+    /// Nodes that have not died since their writes went astray: what only they have is lost when they do.
+    astray: BTreeSet<NodeId>,
     jumped_ms: BTreeMap<NodeId, i64>,
     drifts_ppm: BTreeMap<NodeId, i64>,
     /// How many faults of each kind of trouble are under way.
@@ -157,6 +159,21 @@ impl Nemesis {
                 self.state().drifts_ppm.insert(node, ppm);
                 self.cluster.world().change_clock(node, ClockChange::Drift { ppm });
             }
+            Fault::SlowNode { node, factor, for_ms } => self.slow_down(node, factor, for_ms).await,
+            Fault::SlowLink { from, to, latency_ms, for_ms } => {
+                let before_us = self.cluster.world().link(from, to).latency_us;
+                self.cluster.world().change_link(from, to, |link| link.latency_us = 200..=1_000 * latency_ms);
+                self.sleep_ms(for_ms).await;
+                if !self.state().is_over {
+                    self.cluster.world().change_link(from, to, |link| link.latency_us = before_us);
+                }
+            }
+            fault => self.perform_on_disk(fault).await,
+        }
+    }
+
+    async fn perform_on_disk(&self, fault: Fault) {
+        match fault {
             Fault::SlowDisk { node, factor, for_ms } => {
                 self.disturb(node, for_ms, |disk| disk.slowness = factor, |disk| disk.slowness = 1).await;
             }
@@ -177,18 +194,12 @@ impl Nemesis {
             Fault::BadReads { node, for_ms } => self.misread(node, for_ms).await,
             Fault::StrayWrites { node, for_ms } => {
                 self.referee.damage(node);
+                self.state().astray.insert(node);
                 self.disturb(node, for_ms, |disk| disk.misdirection = STRAY, |disk| disk.misdirection = 0.0).await;
                 self.crash(&[node], Death::PowerLoss, DOWN_MS).await;
             }
-            Fault::SlowNode { node, factor, for_ms } => self.slow_down(node, factor, for_ms).await,
-            Fault::SlowLink { from, to, latency_ms, for_ms } => {
-                let before_us = self.cluster.world().link(from, to).latency_us;
-                self.cluster.world().change_link(from, to, |link| link.latency_us = 200..=1_000 * latency_ms);
-                self.sleep_ms(for_ms).await;
-                if !self.state().is_over {
-                    self.cluster.world().change_link(from, to, |link| link.latency_us = before_us);
-                }
-            }
+            // The others are not of a disk.
+            _ => {}
         }
     }
 
@@ -265,10 +276,8 @@ impl Nemesis {
             | Fault::Storm { node, .. }
             | Fault::Stop { node, .. }
             | Fault::Pause { node, .. } => self.cluster.world().lives(*node),
-            Fault::LostDisk { node, .. }
-            | Fault::Rot { node, .. }
-            | Fault::BadReads { node, .. }
-            | Fault::StrayWrites { node, .. } => {
+            Fault::StrayWrites { node, .. } => self.losses == Losses::Allowed && self.cluster.world().lives(*node),
+            Fault::LostDisk { node, .. } | Fault::Rot { node, .. } | Fault::BadReads { node, .. } => {
                 let is_spared = self.losses == Losses::None && !self.referee.is_held_elsewhere(*node);
                 if is_spared {
                     seen(Sight::DiskSpared);
@@ -283,6 +292,9 @@ impl Nemesis {
     async fn crash(&self, nodes: &[NodeId], death: Death, down_ms: u64) {
         if !self.state().is_over {
             for node in nodes {
+                if self.state().astray.remove(node) {
+                    self.referee.destroy(*node);
+                }
                 self.cluster.end(*node, death);
             }
             self.sleep_ms(down_ms).await;

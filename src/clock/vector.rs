@@ -44,7 +44,7 @@ impl VersionVector {
         self.0.iter().map(|(actor, hlc)| (*actor, *hlc))
     }
 
-    fn covers(&self, other: &Self) -> bool {
+    pub(crate) fn covers(&self, other: &Self) -> bool {
         other.iter().all(|(actor, hlc)| hlc <= self.get(actor))
     }
 }

@@ -194,7 +194,7 @@ impl Replicas {
             self.replicas.values().filter(|replica| replica.shard == shard).map(|replica| replica.actor).collect();
         let of_shard = self.records.iter().filter(|(dot, _)| actors.contains(&dot.actor));
         let lost: Vec<(Dot, Option<OpId>)> = of_shard
-            .filter(|(dot, _)| !others.iter().any(|other| self.has(*other, **dot) || self.is_superseded(*other, **dot)))
+            .filter(|(dot, _)| !others.iter().any(|other| self.has(*other, **dot)))
             .map(|(dot, known)| (*dot, known.op))
             .collect();
         self.lost.extend(lost.iter().map(|(dot, _)| *dot));

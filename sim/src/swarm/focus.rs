@@ -14,7 +14,7 @@ const LARGE_TAIL: u64 = 64 << 20;
 
 pub(super) fn focus(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant: Mutant) {
     look_at_disks(plan, kinds, load, mutant);
-    look_at_clocks(plan, kinds, load, mutant);
+    look_at_clocks(plan, kinds, mutant);
     look_at_replication(plan, kinds, load, mutant);
     look_at_operations(plan, kinds, load, mutant);
 }
@@ -55,7 +55,7 @@ fn look_at_disks(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant: Mu
     }
 }
 
-fn look_at_clocks(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant: Mutant) {
+fn look_at_clocks(plan: &mut Plan, kinds: &mut Kinds, mutant: Mutant) {
     match mutant {
         Mutant::RestartWithoutLease => {
             plan.fsync = FsyncPolicy::Always;

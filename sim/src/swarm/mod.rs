@@ -53,6 +53,7 @@ impl Plan {
         let mut kinds = Kinds::draw(random);
         if plan.losses == Losses::Allowed {
             kinds.lost_disk_ms = Some((100, 3_000));
+            kinds.stray_writes_ms = random.random_bool(0.5).then_some((200, 2_000));
         }
         if lax {
             kinds.leave_out_losses();
