@@ -52,10 +52,8 @@ impl Tail {
     /// From now on records of the actor up to here may be missing.
     pub fn cut(&mut self, actor: ActorId, upto: Hlc) {
         let tail = self.actors.entry(actor).or_default();
-        if upto <= tail.cut {
-            return;
-        }
-        tail.cut = upto;
+        // Records below an earlier cut may have come since.
+        tail.cut = tail.cut.max(upto);
         let kept = tail.writes.split_off(&upto.next());
         self.bytes -= tail.writes.values().map(|write| record_bytes(write)).sum::<u64>();
         tail.writes = kept;
@@ -79,4 +77,32 @@ impl Tail {
 fn record_bytes(write: &Write) -> u64 {
     let value = write.value.as_ref().map_or(0, |value| value.bytes.len());
     (write.key.len() + value + 16 * write.past.entries().len()) as u64 + RECORD_BYTES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::{Dot, Token},
+        id::Epoch,
+    };
+
+    const ACTOR: ActorId = ActorId(1);
+
+    fn write(hlc: u64) -> Arc<Write> {
+        let dot = Dot { actor: ACTOR, hlc: Hlc(hlc) };
+        let past = Token::at_floor(Epoch::default(), Hlc::ZERO);
+        Arc::new(Write { dot, epoch: Epoch::default(), key: "k".into(), value: None, past, operation: None })
+    }
+
+    #[test]
+    fn what_came_after_a_cut_and_lies_below_it_is_dropped_too() {
+        let mut tail = Tail::default();
+        tail.cut(ACTOR, Hlc(10));
+        tail.insert(write(5));
+        tail.insert(write(20));
+        tail.shrink_to(0);
+        assert_eq!((tail.bytes(), tail.last(ACTOR)), (0, Hlc::ZERO));
+        assert!(!tail.reaches(ACTOR, Hlc(19)) && tail.reaches(ACTOR, Hlc(20)));
+    }
 }

@@ -210,7 +210,7 @@ impl Judge {
                 self.note_writing(node, (!takes_writes).then_some(self.now_us));
             }
             Event::Found { key, versions } => {
-                self.learn_found(key, versions)?;
+                self.learn_found(node, key, versions)?;
                 if let Some(replica) = self.replicas.get_mut(node) {
                     replica.found.insert(key.clone(), versions.iter().map(|version| version.dot).collect());
                 }
@@ -297,7 +297,11 @@ impl Judge {
 
     /// A node that died before it could say that it had applied a record finds it again: a second record of an operation may be among
     /// what nobody has heard of yet.
-    fn learn_found(&mut self, key: &Key, versions: &[Version]) -> Result<(), Violation> {
+    fn learn_found(&mut self, node: NodeId, key: &Key, versions: &[Version]) -> Result<(), Violation> {
+        if self.replicas.get(node).is_some_and(|replica| replica.is_damaged) {
+            // It believes nothing of it either.
+            return Ok(());
+        }
         for version in versions {
             let Some(seen) = version.dependencies.as_deref().filter(|_| self.replicas.record(version.dot).is_none()) else {
                 continue;
