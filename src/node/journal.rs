@@ -283,7 +283,9 @@ impl Node {
         self.durable(durable);
         self.journal.in_doubt = self.journal.first_own_hlc();
         self.journal.failed = true;
-        self.lease.finished_at = Some(self.applied.get(self.actor));
+        // The first failure counts: what it left in doubt lies below where later promises stand.
+        let finished_at = self.applied.get(self.actor);
+        self.lease.finished_at.get_or_insert(finished_at);
         for entry in std::mem::take(&mut self.journal.entries) {
             self.drop_pending(entry.pending, Refusal::OutcomeUnknown);
         }
