@@ -71,7 +71,7 @@ impl Nemesis {
             link.latency_us = 200..=links.latency_us;
             link.order = if links.reordering == Reordering::Always { Order::Any } else { Order::Fifo };
         });
-        for (node, skew_ms) in self.cluster.nodes().zip(&plan.skews_ms) {
+        for (node, skew_ms) in self.cluster.nodes().zip(&plan.skews_ms).filter(|(_, skew_ms)| **skew_ms != 0) {
             self.jump(node, *skew_ms);
         }
         for node in self.cluster.nodes() {

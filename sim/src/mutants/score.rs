@@ -85,6 +85,15 @@ pub fn quick(mutants: &[Mutant], jobs: usize, progress: &(dyn Fn() + Sync)) -> S
     Scores::of(found.into_iter())
 }
 
+/// Runs the recorded seed of each bug, and no other.
+pub fn recorded(mutants: &[Mutant], jobs: usize) -> Scores {
+    let found = parallel::map(jobs, mutants, |mutant| {
+        let seed = named(*mutant).recorded_seed;
+        Score::of(*mutant, vec![hunt(*mutant, seed..seed + 1, None)])
+    });
+    Scores::of(found.into_iter())
+}
+
 fn small(mutant: Mutant, catch: &Catch) -> Option<Small> {
     let began = Instant::now();
     let shrunk = shrink(&Plan::draw(catch.seed, Some(mutant)), &|_| {})?;
