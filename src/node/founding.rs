@@ -278,6 +278,17 @@ impl Node {
             self.standing.own_from = None;
             self.standing.serves = true;
             self.progressed = true;
+            self.count_own_remains();
+        }
+    }
+
+    /// What a damaged log still shows of this node's own records, and no peer has, is part of what it promises from now on: a promise
+    /// must not skip a record that somebody holds, and that may be this node.
+    fn count_own_remains(&mut self) {
+        let (actor, upto) = (self.actor, self.tail.last(self.actor));
+        if self.applied.raise(actor, upto) {
+            self.digest.raise(actor, upto);
+            self.observe(|| Event::Promised { actor, upto });
         }
     }
 

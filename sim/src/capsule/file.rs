@@ -91,7 +91,7 @@ fn list<T: Serialize>(text: &mut String, name: &str, items: &[T]) -> Result<(), 
     Ok(())
 }
 
-/// Reads what [`write`] wrote.
+/// Reads what [`write()`] wrote.
 ///
 /// # Errors
 /// It is no capsule of this format.

@@ -35,7 +35,10 @@ pub fn check_promise(replicas: &Replicas, node: NodeId, actor: ActorId, upto: Hl
 
 /// Judges a record when it is first seen.
 pub fn check_new_record(replicas: &Replicas, dot: Dot) -> Result<(), Violation> {
-    let promised_away = |replica: &Replica| replica.promised.contains(dot) && !replica.recovered.contains(dot);
+    // What a damaged node's own log still shows counts as its own, and nobody has heard of it before.
+    let is_remains = |replica: &Replica| replica.is_damaged && replica.actor == dot.actor;
+    let promised_away =
+        |replica: &Replica| replica.promised.contains(dot) && !replica.recovered.contains(dot) && !is_remains(replica);
     let promised = replicas.of_actor(dot.actor).find(|(_, replica)| promised_away(replica));
     match promised {
         None => Ok(()),

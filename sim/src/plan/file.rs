@@ -43,7 +43,7 @@ pub fn write(plan: &Plan) -> Result<String, PlanFileError> {
     Ok(format!("{text}\n[{tables}"))
 }
 
-/// Reads what [`write`] wrote, or what was made of it by hand.
+/// Reads what [`write()`] wrote, or what was made of it by hand.
 ///
 /// # Errors
 /// It is no TOML, or of another format; something is missing, unknown, or means nothing: a node that is not there, a list that is

@@ -1,5 +1,5 @@
 //! One run as data: the cluster, every operation of its clients and every fault, each with its time. Drawn from a seed
-//! ([`swarm`](crate::swarm)), printed before the run, written to a file ([`file`]), edited, shrunk, and run again, also after the
+//! ([`swarm`](crate::swarm)), printed before the run, written to a file ([`mod@file`]), edited, shrunk, and run again, also after the
 //! code has changed.
 //!
 //! What a plan does not say is drawn while it runs, how long a frame takes for one: each such draw from the plan's seed and what
