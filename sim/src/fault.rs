@@ -1,6 +1,6 @@
 //! Faults as data: what happens, to whom, when, for how long. A [plan](crate::plan) holds a list of them.
 
-use std::{collections::BTreeSet, fmt};
+use std::{cell::RefCell, collections::BTreeSet, fmt};
 
 use causeway::id::NodeId;
 use serde::{Deserialize, Serialize};
@@ -219,28 +219,12 @@ impl Breakage {
 impl Fault {
     /// Whom it names.
     pub fn nodes(&self) -> Vec<NodeId> {
-        match self {
-            Self::Kill { node, .. }
-            | Self::PowerLoss { node, .. }
-            | Self::Storm { node, .. }
-            | Self::Stop { node, .. }
-            | Self::Pause { node, .. }
-            | Self::Jump { node, .. }
-            | Self::Drift { node, .. }
-            | Self::SlowDisk { node, .. }
-            | Self::FullDisk { node, .. }
-            | Self::FailingSync { node, .. }
-            | Self::LostDisk { node, .. }
-            | Self::Rot { node, .. }
-            | Self::BadReads { node, .. }
-            | Self::StrayWrites { node, .. }
-            | Self::SlowNode { node, .. }
-            | Self::Links { breakage: Breakage::Isolate(node), .. } => vec![*node],
-            Self::Links { breakage: Breakage::Partition(group) | Breakage::OneWay(group), .. } => group.iter().copied().collect(),
-            Self::Links { breakage: Breakage::Hold { from, to }, .. } | Self::SlowLink { from, to, .. } => vec![*from, *to],
-            Self::Swizzle { cut, heal, .. } => cut.iter().chain(heal).copied().collect(),
-            Self::Blackout { .. } | Self::Links { breakage: Breakage::Ring(_), .. } => Vec::new(),
-        }
+        let named = RefCell::new(Vec::new());
+        self.clone().rename_nodes(&|node| {
+            named.borrow_mut().push(node);
+            node
+        });
+        named.into_inner()
     }
 
     /// Gives the nodes that it names other names. A fault that two nodes had becomes one that one has.
