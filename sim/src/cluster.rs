@@ -186,6 +186,12 @@ impl Cluster {
         self.world.wipe(node);
     }
 
+    /// Ends the cluster and its world, so that their memory can be freed.
+    pub fn close(&self) {
+        self.nodes().for_each(|node| self.end(node, Death::Kill));
+        self.world.close();
+    }
+
     /// The way into a node that listens. A paused one does not answer.
     pub fn handle(&self, node: NodeId) -> Option<Handle> {
         match &self.fronts()[row(node)] {

@@ -181,7 +181,10 @@ async fn simulate(plan: Plan, streams: Streams, keep: Keep, without: Option<&'st
         violation = run.referee.violated() => Verdict::Safety(violation),
         verdict = run.play() => verdict,
     };
-    run.report(verdict)
+    let cluster = run.cluster.clone();
+    let report = run.report(verdict);
+    cluster.close();
+    report
 }
 
 impl Run {

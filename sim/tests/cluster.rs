@@ -205,3 +205,24 @@ fn an_observer_hears_every_event_at_its_true_time() {
         }
     });
 }
+
+/// Tasks hold the world, and the world holds their wakers: a sweep of thousands of runs in one process would grow without end.
+#[test]
+fn a_closed_cluster_frees_its_world() {
+    let worlds = run_seeded(1, None, async |streams| {
+        let mut worlds = Vec::new();
+        for close in [true, false] {
+            let plan = ClusterPlan { nodes: 2, shards: 1, ..ClusterPlan::default() };
+            let cluster = Cluster::found(plan, streams).expect("two nodes can hold one shard");
+            cluster.nodes().for_each(|node| cluster.start(node));
+            cluster.world().sleep_us(500_000).await;
+            if close {
+                cluster.close();
+            }
+            worlds.push(Arc::downgrade(cluster.world()));
+        }
+        worlds
+    });
+    let freed: Vec<bool> = worlds.iter().map(|world| world.upgrade().is_none()).collect();
+    assert_eq!(freed, [true, false], "the second one shows that the question can be answered with no");
+}

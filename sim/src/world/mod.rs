@@ -108,6 +108,18 @@ impl World {
         *lock(&self.observer) = Some(observer);
     }
 
+    /// Lets go of everybody who waits for anything here, and of who listens: tasks hold the world, and the world their wakers, so
+    /// neither would ever be freed. Nothing happens here any more.
+    pub fn close(&self) {
+        let observer = lock(&self.observer).take();
+        let (agenda, lives) = {
+            let mut state = self.state();
+            (std::mem::replace(&mut state.agenda, Agenda::new()), std::mem::take(&mut state.lives))
+        };
+        // Dropped without the lock: what is freed by it may ask the world.
+        drop((observer, agenda, lives));
+    }
+
     /// How many nodes there are.
     pub fn nodes(&self) -> usize {
         self.disks.len()
