@@ -54,13 +54,13 @@ const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
     (Mutant::PushSkipsUnacknowledged, &["promises"], 0),
     (Mutant::PullSkipsRecord, &["promises"], 0),
     (Mutant::PullPromisesReceived, &["promises"], 2),
-    (Mutant::LogReachesTooFar, &["promises"], 10),
+    (Mutant::LogReachesTooFar, &["promises"], 3),
     // The first to hear of it are those that work out the stable time from its report.
     (Mutant::WipedPromisesEarly, &["promises", "stable_time"], 29),
     (Mutant::ReapplyBelowVector, &["applied_once"], 0),
     (Mutant::TransferKeepsLastVector, &["promises"], 0),
     (Mutant::TransferDropsOwn, &["stamps_never_go_back"], 0),
-    (Mutant::CutNotTransferred, &["liveness"], 0),
+    (Mutant::CutNotTransferred, &["convergence", "liveness"], 15),
     (Mutant::TransferNotGivenUp, &["convergence", "liveness"], 1),
     (Mutant::AnswerBeforeFsync, &["durability"], 0),
     (Mutant::RecoveryDropsTail, &["durability"], 0),
@@ -71,7 +71,7 @@ const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
     // The smaller actor that arrives last wins over the larger: the winner goes back before sets are compared.
     (Mutant::TieByArrival, &["stamps_never_go_back"], 4),
     // A read of what was collected too early, for whatever reason nobody could lack it, does not stand for the delete.
-    (Mutant::TombstoneCollectedEarly, &["tombstones", "token_covers_past"], 0),
+    (Mutant::TombstoneCollectedEarly, &["tombstones", "token_covers_past"], 2),
     (
         Mutant::DeleteWithoutTombstone,
         &["same_set_same_state", "stamps_never_go_back", "durability", "convergence", "token_covers_past"],
