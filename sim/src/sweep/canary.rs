@@ -110,7 +110,7 @@ mod tests {
         if let Some(failure) = &mut report.failure {
             caught_by.clone_into(&mut failure.caught_by);
         }
-        Reply { report, cpu_us: 0, file: None }
+        Reply { report, cpu_us: 0, file: None, small: None }
     }
 
     #[test]
