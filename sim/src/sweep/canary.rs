@@ -83,7 +83,7 @@ impl Canary {
 fn is_named(mutant: Mutant, checker: &str) -> bool {
     match named(mutant).catcher {
         Catcher::Checkers(named) => named.contains(&checker),
-        Catcher::Direct(..) => false,
+        Catcher::ByPlan(..) | Catcher::Direct(..) => false,
     }
 }
 
