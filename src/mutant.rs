@@ -47,6 +47,8 @@ mutants! {
     HlcIgnoresToken => "hlc-ignores-token",
     /// After a restart the hlc starts from the last record in the log, not from the lease.
     RestartWithoutLease => "restart-without-lease",
+    /// A promise goes beyond the lease that is durable: it is given out while a longer one is still on its way to the disk.
+    LeaseAfterUse => "lease-after-use",
     /// A node that says that it takes no writes, since its clock is ahead, takes them.
     ClockAheadWrites => "clock-ahead-writes",
 
@@ -111,6 +113,8 @@ mutants! {
     NameForgottenEarly => "name-forgotten-early",
     /// A forward that arrives twice is taken twice.
     ForwardTakenTwice => "forward-taken-twice",
+    /// An answer to the process that ran here before is taken for an answer to this one.
+    ReplyToAnotherProcess => "reply-to-another-process",
     /// A write that a member did not answer is tried at another.
     WriteTriedTwice => "write-tried-twice",
     /// A write that too few replicas hold in time is refused as if it had not been applied.

@@ -6,7 +6,8 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    sync::Arc,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use causeway::{clock::TokenKeys, id::NodeId, mutant::Mutant, store::Key};
@@ -118,17 +119,17 @@ pub fn run_seed(seed: u64, mutant: Option<Mutant>, keep: Keep) -> Report {
 
 /// Runs a plan on a thread of its own. A panic of the program is a verdict, not a panic here.
 pub fn run_plan(plan: Plan, keep: Keep) -> Report {
-    run_changed(plan, keep, Changes::default())
+    run_changed(plan, keep, Changes::default(), Window::default())
 }
 
 /// Runs a plan as [`run_plan`] does, without listening to one of the [`CHECKERS`](crate::checker::CHECKERS).
 pub fn run_plan_without(plan: Plan, keep: Keep, without: Option<&'static str>) -> Report {
-    run_changed(plan, keep, Changes { without, fork: None })
+    run_changed(plan, keep, Changes { without, fork: None }, Window::default())
 }
 
 /// Runs a plan as [`run_plan`] does, with another chance from a time on.
 pub fn run_forked(plan: Plan, keep: Keep, fork: Fork) -> Report {
-    run_changed(plan, keep, Changes { without: None, fork: Some(fork) })
+    run_changed(plan, keep, Changes { without: None, fork: Some(fork) }, Window::default())
 }
 
 /// What is not as in other runs of a plan.
@@ -139,16 +140,39 @@ struct Changes {
     fork: Option<Fork>,
 }
 
-fn run_changed(plan: Plan, keep: Keep, Changes { without, fork }: Changes) -> Report {
+fn run_changed(plan: Plan, keep: Keep, Changes { without, fork }: Changes, window: Window) -> Report {
+    let seen_through = window.clone();
     let (seed, mutant) = (plan.seed, plan.mutant);
-    let run = move || run_seeded(seed, mutant, move |streams| simulate(plan, streams.forked(fork), keep, without));
+    let run = AssertUnwindSafe(move || {
+        run_seeded(seed, mutant, move |streams| simulate(plan, streams.forked(fork), keep, without, seen_through))
+    });
     std::panic::catch_unwind(run).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
         let verdict = Verdict::Crash(text.unwrap_or("a panic without a message").to_owned());
-        Report { verdict, ..Report::default() }
+        window.report(verdict)
     })
 }
 
+/// A look into a run from outside: what it holds outlives a panic, and can be read while the run goes on or hangs.
+#[derive(Clone, Default)]
+pub struct Window(Arc<Mutex<Option<Run>>>);
+
+impl Window {
+    /// What has come of the run so far; nothing but the verdict before it began. The lines of the trace are taken out of it.
+    pub fn report(&self, verdict: Verdict) -> Report {
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            Some(run) => run.report(verdict, BTreeSet::new()),
+            None => Report { verdict, ..Report::default() },
+        }
+    }
+}
+
+/// Runs a plan as [`run_plan`] does, and lets it be looked at meanwhile.
+pub fn run_watched(plan: Plan, keep: Keep, window: Window) -> Report {
+    run_changed(plan, keep, Changes::default(), window)
+}
+
+#[derive(Clone)]
 struct Run {
     plan: Arc<Plan>,
     keep: Keep,
@@ -158,7 +182,7 @@ struct Run {
     workload: Arc<Workload>,
 }
 
-async fn simulate(plan: Plan, streams: Streams, keep: Keep, without: Option<&'static str>) -> Report {
+async fn simulate(plan: Plan, streams: Streams, keep: Keep, without: Option<&'static str>, window: Window) -> Report {
     let cluster = Cluster::found(plan.cluster(keep), streams).expect("a plan's cluster can be founded");
     let mut judge =
         Judge::new(cluster.config(), plan.sessions().into(), TokenKeys::default().of_cluster(cluster.config().cluster()));
@@ -176,13 +200,16 @@ async fn simulate(plan: Plan, streams: Streams, keep: Keep, without: Option<&'st
     let nemesis = Nemesis::new(cluster.clone(), referee.clone(), plan.losses);
     let workload = Workload::new(cluster.clone(), referee.clone(), &plan, streams);
     let run = Run { plan: Arc::new(plan), keep, cluster, referee, nemesis, workload };
+    *window.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(run.clone());
     let verdict = tokio::select! {
         biased;
         violation = run.referee.violated() => Verdict::Safety(violation),
         verdict = run.play() => verdict,
     };
+    // Nobody looks in any more: what is left of the world goes where it was made.
+    window.0.lock().unwrap_or_else(PoisonError::into_inner).take();
     let cluster = run.cluster.clone();
-    let report = run.report(verdict);
+    let report = run.report(verdict, marks::take());
     cluster.close();
     report
 }
@@ -217,7 +244,10 @@ impl Run {
             };
             if self.cluster.world().now_us() >= give_up_us {
                 return match (lacking, disagreement) {
-                    (None, Some(violation)) => Verdict::Safety(violation),
+                    (None, Some(_)) => {
+                        let judged = self.referee.with(|judge| judge.quiescent(&readings));
+                        judged.map_or_else(Verdict::Safety, |()| Verdict::Passed)
+                    }
                     _ if self.plan.losses == Losses::Allowed => Verdict::Passed,
                     (lacking, _) => Verdict::Liveness(lacking.unwrap_or_default()),
                 };
@@ -265,7 +295,7 @@ impl Run {
         }
     }
 
-    fn report(self, verdict: Verdict) -> Report {
+    fn report(&self, verdict: Verdict, marks: BTreeSet<Mark>) -> Report {
         let world = self.cluster.world();
         let (digest, trace) = world.with_trace(|trace| (trace.digest(), trace.take_lines()));
         let (operations, longest_token, history) = self.referee.with(|judge| {
@@ -273,7 +303,7 @@ impl Run {
             let whole = if self.keep == Keep::All { history.whole().into_iter().cloned().collect() } else { Vec::new() };
             (history.invoked(), judge.longest_token(), whole)
         });
-        let (faults, coverage, marks) = (self.nemesis.done(), self.nemesis.coverage(), marks::take());
+        let (faults, coverage) = (self.nemesis.done(), self.nemesis.coverage());
         let (probed, ended_us) = (self.workload.probed(), world.now_us());
         Report { verdict, ended_us, operations, faults, coverage, marks, longest_token, digest, probed, history, trace }
     }

@@ -9,11 +9,13 @@ use std::{
     process::{Command, Stdio},
 };
 
-use causeway_sim::{capsule, diff::read_trace};
+use causeway_sim::{capsule, diff::read_trace, plan};
 use serde_json::Value;
 
 /// A bug that every seed shows within a few operations, so that a sweep over it is fast.
 const QUICK: &[&str] = &["--mutant", "answer-without-dot"];
+/// Shrinking takes longer than the sweep.
+const WHOLE: &[&str] = &["--shrink-s", "0"];
 
 struct Swept {
     code: Option<i32>,
@@ -58,20 +60,20 @@ fn sweep(name: &str, arguments: &[&str]) -> Swept {
 #[test]
 fn a_seed_that_takes_its_process_down_loses_only_itself() {
     let broken = ["--seeds", "0..5", "--seed-limit-s", "10", "--sabotage", "abort@2", "--sabotage", "hang@3"];
-    let swept = sweep("lost", &[&broken, QUICK].concat());
+    let swept = sweep("lost", &[&broken, QUICK, WHOLE].concat());
     assert_eq!(swept.seeds("safety"), [0, 1, 4].into());
     assert_eq!(swept.seeds("crash"), [2, 3].into());
     let evidence: Vec<String> = swept.groups().map(|group| group["smallest"]["failure"]["evidence"].to_string()).collect();
     assert!(evidence.iter().any(|text| text.contains("the process died: signal: 6")), "{evidence:?}");
     assert!(evidence.iter().any(|text| text.contains("hangs: no end within 10 s")), "{evidence:?}");
     assert_eq!((swept.report["seeds"].as_u64(), swept.code), (Some(5), Some(11)), "safety outranks crashes");
-    let only = sweep("aborted", &[&["--seeds", "2..3", "--sabotage", "abort@2"], QUICK].concat());
+    let only = sweep("aborted", &[&["--seeds", "2..3", "--sabotage", "abort@2"], QUICK, WHOLE].concat());
     assert_eq!((only.seeds("crash"), only.code), ([2].into(), Some(10)));
 }
 
 #[test]
 fn failures_come_in_groups_with_a_replay_and_a_capsule() {
-    let swept = sweep("groups", &[&["--seeds", "0..6"], QUICK].concat());
+    let swept = sweep("groups", &[&["--seeds", "0..6"], QUICK, WHOLE].concat());
     let groups: Vec<&Value> = swept.groups().collect();
     let [group] = groups[..] else { panic!("one bug, {} groups", groups.len()) };
     assert_eq!((&group["caught_by"], &group["property"]), (&"token_covers_past".into(), &"I1 tokens cover the past".into()));
@@ -86,8 +88,22 @@ fn failures_come_in_groups_with_a_replay_and_a_capsule() {
 }
 
 #[test]
+fn the_smallest_failure_of_a_group_is_shrunk_in_the_end() {
+    let swept = sweep("small", &[&["--seeds", "0..2", "--shrink-s", "30"], QUICK].concat());
+    let group = swept.groups().next().expect("a group");
+    let small = &group["small"];
+    assert!(small["operations"].as_u64().is_some_and(|operations| operations < 20), "{small}");
+    let plan = plan::file::read(&fs::read_to_string(small["plan"].as_str().expect("a path")).expect("it was written"));
+    let capsule = capsule::read(&fs::read_to_string(group["capsule"].as_str().expect("a path")).expect("it is there"));
+    let shrunk = capsule.expect("a capsule").shrunk.expect("the small plan is in it");
+    assert_eq!(plan.expect("a plan"), shrunk.plan);
+    assert_eq!(shrunk.caught_by, "token_covers_past");
+}
+
+#[test]
 fn the_parts_of_a_sweep_run_every_seed_once() {
-    let part = |part: &str| sweep(&format!("part{}", &part[..1]), &[&["--seeds", "3..13", "--partition", part], QUICK].concat());
+    let part =
+        |part: &str| sweep(&format!("part{}", &part[..1]), &[&["--seeds", "3..13", "--partition", part], QUICK, WHOLE].concat());
     let mut all: Vec<u64> = ["0/3", "1/3", "2/3"].iter().flat_map(|text| part(text).seeds("safety")).collect();
     all.sort_unstable();
     assert_eq!(all, (3..13).collect::<Vec<_>>());
@@ -95,7 +111,7 @@ fn the_parts_of_a_sweep_run_every_seed_once() {
 
 #[test]
 fn enough_failures_end_a_sweep() {
-    let swept = sweep("fast", &[&["--seeds", "0..50", "--fail-fast", "--jobs", "1"], QUICK].concat());
+    let swept = sweep("fast", &[&["--seeds", "0..50", "--fail-fast", "--jobs", "1"], QUICK, WHOLE].concat());
     assert_eq!((swept.report["failures"].as_u64(), swept.report["seeds_not_run"].as_u64()), (Some(1), Some(49)));
     assert_eq!(swept.code, Some(11));
 }
@@ -131,7 +147,8 @@ fn a_sweep_whose_canary_has_no_bug_fails() {
 
 #[test]
 fn an_interrupted_sweep_tells_what_it_found() {
-    let (mut command, out) = command("interrupted", &[&["--seeds", "0..100000", "--max-failures", "100000"], QUICK].concat());
+    let (mut command, out) =
+        command("interrupted", &[&["--seeds", "0..100000", "--max-failures", "100000"], QUICK, WHOLE].concat());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
     let mut errors = BufReader::new(child.stderr.take().expect("a pipe"));
     let mut line = String::new();

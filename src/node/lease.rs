@@ -81,7 +81,8 @@ impl Node {
             reached(Mark::LeaseRanOut);
             self.write_marks();
         }
-        let promise = now.min(self.lease.durable).max(self.applied.get(self.actor));
+        let bound = if planted(Mutant::LeaseAfterUse) { now } else { self.lease.durable };
+        let promise = now.min(bound).max(self.applied.get(self.actor));
         match self.journal.first_own_hlc() {
             Some(pending) if !planted(Mutant::PromiseOverPending) => promise.min(pending.previous()),
             _ => promise,

@@ -46,6 +46,7 @@ use crate::{
     id::{ActorId, Epoch, Incarnation, NodeId, ShardId},
     mark::{Mark, reached},
     message::{Envelope, Message},
+    mutant::{Mutant, planted},
     placement::{Config, Member},
     store::{Recovered, Table},
 };
@@ -273,7 +274,9 @@ impl Node {
             Message::Digest { range, vector, hash } => self.receive_digest(from, range, &vector, hash),
             Message::Gossip(gossip) => self.receive_gossip(from, gossip),
             Message::Forward(forward) => self.receive_forward(from, forward),
-            Message::ForwardReply { number, asker, reply } if asker == self.plan.incarnation => {
+            Message::ForwardReply { number, asker, reply }
+                if asker == self.plan.incarnation || planted(Mutant::ReplyToAnotherProcess) =>
+            {
                 self.receive_forward_reply(from, number, reply);
             }
             Message::ForwardReply { .. } => self.counters.stale_messages += 1,

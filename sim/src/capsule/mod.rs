@@ -110,7 +110,10 @@ impl Capsule {
     pub fn save(&self, folder: &Path) -> Result<PathBuf, CapsuleError> {
         std::fs::create_dir_all(folder)?;
         let path = folder.join(self.file_name());
-        std::fs::write(&path, write(self)?)?;
+        // In one step: whoever is killed while it replaces a capsule leaves the old one.
+        let draft = path.with_extension("draft");
+        std::fs::write(&draft, write(self)?)?;
+        std::fs::rename(&draft, &path)?;
         Ok(path)
     }
 }

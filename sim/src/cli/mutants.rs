@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use causeway::mutant::Mutant;
 use causeway_sim::{
     checker::CHECKERS,
-    mutants::{Converse, converse, quick, score},
+    mutants::{Converse, Loss, converse, quick, score},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -16,7 +16,7 @@ Examples:
   causeway-sim mutants                       five hunts each, and the smallest plan that shows each bug
   causeway-sim mutants gap-accepted --json   one of them
   causeway-sim mutants --quick               one hunt each, from a recorded seed on
-  causeway-sim mutants --without all         without each checker in turn: which bugs are missed, or seen later by another
+  causeway-sim mutants --without all         without the checker that catches each bug: is it missed, or seen later by another?
 
 The exit code is 1 when a planted bug is not caught by who is named for it, or a checker is not needed.";
 
@@ -30,7 +30,7 @@ pub struct MutantsArgs {
     /// Hunt once, from a recorded seed on, and shrink nothing
     #[arg(long)]
     quick: bool,
-    /// Leave a checker out, or each in turn, and print who then catches the bugs that it is named for
+    /// Run the recorded seed of each bug again without this checker, or each in turn, where that caught it
     #[arg(long, value_name = "CHECKER or all", conflicts_with_all = ["quick", "json", "mutants"])]
     without: Option<String>,
     /// How many hunts go on at the same time
@@ -74,16 +74,16 @@ fn run_converse(checker: &str, jobs: usize) -> Outcome {
     if checkers.is_empty() {
         return Err(format!("no checker is called `{checker}`; there are {}", CHECKERS.join(", ")));
     }
-    let rows = converse(&checkers, jobs);
-    for row in &rows {
-        println!("{row}{}", if row.is_missed() { "" } else { "  (others see it as soon)" });
-    }
-    let idle = |checker: &&&str| !rows.iter().any(|row| row.checker == **checker && Converse::is_missed(row));
-    let idle: Vec<&str> = checkers.iter().filter(idle).copied().collect();
-    if idle.is_empty() {
-        println!("{} of {} checkers are needed: without each, some bug is missed or seen later", checkers.len(), checkers.len());
-        return Ok(ExitCode::SUCCESS);
-    }
-    println!("nothing is missed without: {}", idle.join(", "));
-    Ok(ExitCode::from(exit::FOUND))
+    let rows = converse(&checkers, jobs, &|row| println!("{row}"));
+    let worst = |checker: &str| rows.iter().filter(|row| row.is_by(checker)).map(Converse::loss).max().unwrap_or(Loss::Nothing);
+    let with_loss = |loss: Loss| checkers.iter().copied().filter(|checker| worst(checker) == loss).collect::<Vec<_>>();
+    let [missed, late, idle] = [Loss::TheBug, Loss::Time, Loss::Nothing].map(with_loss);
+    println!("without one of these a bug is missed, {} of {}: {}", missed.len(), checkers.len(), list(&missed));
+    println!("without one of these a bug is seen later, by another, {} of {}: {}", late.len(), checkers.len(), list(&late));
+    println!("nothing is lost without, {} of {}: {}", idle.len(), checkers.len(), list(&idle));
+    Ok(if idle.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::FOUND) })
+}
+
+fn list(names: &[&str]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }

@@ -24,7 +24,7 @@ Examples:
 
 Exit codes: 0 no seed failed and the canary was caught; of several failures the first of
 13 non-determinism, 11 safety, 10 crash or hang, 12 liveness; 14 the canary was missed; 130 interrupted.
-A failing seed leaves a capsule in the folder `--out`.";
+A failing seed leaves a capsule in the folder `--out`; the smallest of each kind is shrunk when the seeds are done.";
 
 /// `causeway-sim sweep`.
 #[derive(Debug, clap::Args)]
@@ -57,6 +57,9 @@ pub struct SweepArgs {
     /// How long a seed may take before it is killed, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     seed_limit_s: u64,
+    /// How long to look for a small plan of each kind of failure, in seconds; 0 for not at all
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    shrink_s: u64,
     /// Where failing seeds leave their capsules
     #[arg(long, value_name = "DIR", default_value = "capsules")]
     out: PathBuf,
@@ -103,6 +106,7 @@ impl SweepArgs {
             repeat_percent: self.repeat_percent,
             canary_seeds: self.canary_seeds,
             seed_limit: Duration::from_secs(self.seed_limit_s),
+            shrink_limit: Duration::from_secs(self.shrink_s),
             out: self.out,
             program: env::current_exe().map_err(|error| format!("where is this program? {error}"))?,
             sabotage: self.sabotage,
@@ -157,6 +161,7 @@ fn group_data(report: &SweepReport, name: &Name, group: &Group) -> Value {
         "smallest": smallest.report,
         "replay": report.replay(smallest.report.seed),
         "capsule": smallest.capsule,
+        "small": group.small,
         "divergence": smallest.divergence,
     })
 }

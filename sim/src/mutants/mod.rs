@@ -11,7 +11,7 @@ mod hunt;
 mod named;
 mod score;
 
-pub use converse::{Converse, converse};
+pub use converse::{Converse, Loss, converse};
 pub use hunt::{Catch, SEED_LIMIT, hunt};
 pub use named::{Catcher, Named, named};
 pub use score::{Score, Scores, Small, quick, recorded, score};

@@ -34,6 +34,7 @@ pub struct Shrunk {
 struct Search<'a> {
     best: Shrunk,
     caught_by: &'static str,
+    go_on: &'a dyn Fn() -> bool,
     progress: &'a dyn Fn(&Shrunk),
 }
 
@@ -46,12 +47,17 @@ enum List {
 
 /// Makes a plan small; `None` when it passes. Tells of each smaller plan that fails in the same way.
 pub fn shrink(plan: &Plan, progress: &dyn Fn(&Shrunk)) -> Option<Shrunk> {
+    shrink_while(plan, &|| true, progress)
+}
+
+/// The same, for as long as `go_on` says yes: what is found by then fails in the same way, and may not be the smallest.
+pub fn shrink_while(plan: &Plan, go_on: &dyn Fn() -> bool, progress: &dyn Fn(&Shrunk)) -> Option<Shrunk> {
     let report = run_plan(plan.clone(), Keep::Nothing);
     if report.verdict == Verdict::Passed {
         return None;
     }
     let caught_by = report.verdict.caught_by();
-    let mut search = Search { best: Shrunk { plan: plan.clone(), report, runs: 1 }, caught_by, progress };
+    let mut search = Search { best: Shrunk { plan: plan.clone(), report, runs: 1 }, caught_by, go_on, progress };
     search.end_at_the_violation();
     search.resolve_probes();
     search.calm();
@@ -63,6 +69,9 @@ pub fn shrink(plan: &Plan, progress: &dyn Fn(&Shrunk)) -> Option<Shrunk> {
 impl Search<'_> {
     /// Takes over a change to the plan if it still fails in the same way.
     fn attempt(&mut self, change: impl FnOnce(&mut Plan)) -> bool {
+        if !(self.go_on)() {
+            return false;
+        }
         let mut plan = self.best.plan.clone();
         change(&mut plan);
         if plan == self.best.plan {

@@ -98,6 +98,17 @@ fn look_at_replication(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, muta
             transfers(plan, kinds);
             kinds.full_disk_ms = Some((1_000, 3_000));
         }
+        Mutant::ReplyToAnotherProcess => {
+            (plan.fsync, plan.shards) = (FsyncPolicy::Always, plan.shards.max(2));
+            *kinds = Kinds {
+                every_ms: (100, 600),
+                kill_ms: Some((10, 100)),
+                storm_restarts: Some(3),
+                slow_disk: Some((50, 200)),
+                hold_ms: Some((100, 1_000)),
+                ..Kinds::default()
+            };
+        }
         Mutant::ForwardTakenTwice => plan.links.duplication = 0.1,
         Mutant::ReapplyBelowVector
         | Mutant::GapAccepted

@@ -83,7 +83,7 @@ impl Canary {
 fn is_named(mutant: Mutant, checker: &str) -> bool {
     match named(mutant).catcher {
         Catcher::Checkers(named) => named.contains(&checker),
-        Catcher::Direct(..) => false,
+        Catcher::ByPlan(..) | Catcher::Direct(..) => false,
     }
 }
 
@@ -110,7 +110,7 @@ mod tests {
         if let Some(failure) = &mut report.failure {
             caught_by.clone_into(&mut failure.caught_by);
         }
-        Reply { report, cpu_us: 0, file: None }
+        Reply { report, cpu_us: 0, file: None, small: None }
     }
 
     #[test]

@@ -8,22 +8,24 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
     diff::{first_divergence, read_trace},
+    parallel,
     plan::Plan,
     run::{Report, Verdict},
     sweep::{
         Progress, Step, SweepPlan,
         canary::{Breed, Canary},
         capsule::write_capsule,
-        job::{Failure, Job, Reply, SeedReport, Source, Wanted},
+        job::{Failure, FailureKind, Job, Reply, SeedReport, Source, Wanted},
         process::{NoReply, Worker, Workshop},
         sabotage::Sabotage,
-        tally::{Found, SweepReport},
+        tally::{Found, Name, SweepReport},
     },
 };
 
@@ -116,18 +118,24 @@ impl<'a> Floor<'a> {
     }
 
     fn run(&self, bench: &mut Bench, seed: u64) -> io::Result<()> {
+        let mut hangs = false;
         let (report, cpu_us) = match self.ask(bench, &self.job(seed, Wanted::Verdict))? {
             Ok(reply) => (reply.report, reply.cpu_us),
             Err(NoReply::Stopped) => return Ok(()),
-            Err(why) => (SeedReport::lost(seed, &why.to_string()), 0),
+            Err(why) => {
+                hangs = matches!(why, NoReply::TooLong(_));
+                (SeedReport::lost(seed, &why.to_string()), 0)
+            }
         };
         self.state().report.add(&report, cpu_us);
         let worker = bench.as_ref().map(Worker::number);
         match (&report.failure, worker) {
             (Some(failure), Some(_)) => self.confirm(bench, &report, failure)?,
             (Some(failure), None) => {
-                // There is no process that could say more than how it ended.
-                let capsule = self.write_capsule(seed, Verdict::Crash(failure.evidence.clone()))?;
+                let seen = if hangs { self.look_into(seed)? } else { None };
+                // Of a process that died there is nothing but how it ended.
+                let bare = || self.write_capsule(seed, Verdict::Crash(failure.evidence.clone()));
+                let capsule = seen.map_or_else(bare, Ok)?;
                 self.fail(&report, failure.clone(), Some(capsule));
             }
             (None, Some(worker)) if self.is_repeated(seed) => {
@@ -137,6 +145,36 @@ impl<'a> Floor<'a> {
         }
         self.tell(None);
         Ok(())
+    }
+
+    /// Runs a seed that does not end once more, and has the worker write what came of it before anybody kills that.
+    fn look_into(&self, seed: u64) -> io::Result<Option<PathBuf>> {
+        let within_s = (self.plan.seed_limit / 2).as_secs().max(1);
+        let reply = self.ask(&mut None, &self.job(seed, Wanted::Unended(self.plan.out.clone(), within_s)))?;
+        Ok(reply.ok().and_then(|reply| reply.file))
+    }
+
+    /// Makes the smallest failure of each group small, when all seeds are done. One that takes its process with it, or is another run each
+    /// time, is left as it is; so is all when the sweep is stopped, and a capsule is never half written.
+    pub fn make_small(&self) {
+        let limit_s = self.plan.shrink_limit.as_secs();
+        let can_be_small = |name: &Name, found: &Found| name.kind != FailureKind::NonDeterminism && !found.report.is_lost();
+        let groups: Vec<(Name, u64)> = {
+            let state = self.state();
+            let groups = state.report.groups.iter().filter(|(name, group)| can_be_small(name, &group.smallest));
+            groups.map(|(name, group)| (name.clone(), group.smallest.report.seed)).collect()
+        };
+        if limit_s == 0 || self.stop.load(Ordering::Relaxed) {
+            return;
+        }
+        parallel::map(self.plan.jobs, &groups, |(name, seed)| {
+            let job = self.job(*seed, Wanted::Small(self.plan.out.clone(), limit_s));
+            // Without a reply the group keeps the capsule that it has.
+            let reply = self.ask(&mut None, &job).ok().and_then(Result::ok);
+            if let Some(group) = self.state().report.groups.get_mut(name) {
+                group.small = reply.and_then(|reply| reply.small);
+            }
+        });
     }
 
     /// Whether the gate asks for a seed: the first always, the others by what their number hashes to, which knows of no partition.
@@ -223,10 +261,16 @@ impl<'a> Floor<'a> {
             Some(worker) => worker,
             None => self.workshop.start()?,
         };
-        Ok(worker.ask(job, self.plan.seed_limit, self.stop).map(|(worker, reply)| {
+        Ok(worker.ask(job, self.limit(job), self.stop).map(|(worker, reply)| {
             *bench = Some(worker);
             reply
         }))
+    }
+
+    /// How long a job may take. Whoever looks for a small plan may be in the middle of a run when its time is up.
+    fn limit(&self, job: &Job) -> Duration {
+        let more = if let Wanted::Small(..) = job.wanted { self.plan.shrink_limit } else { Duration::ZERO };
+        self.plan.seed_limit + more
     }
 
     fn job(&self, seed: u64, wanted: Wanted) -> Job {

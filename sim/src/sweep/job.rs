@@ -52,6 +52,10 @@ pub enum Wanted {
     Trace(PathBuf),
     /// A capsule in this folder.
     Capsule(PathBuf),
+    /// A capsule in this folder of a run that may not end: after so many seconds, with what has come of it by then.
+    Unended(PathBuf, u64),
+    /// The capsule in this folder anew, with a small plan that was looked for for so many seconds.
+    Small(PathBuf, u64),
 }
 
 /// What a worker says of a run.
@@ -64,6 +68,24 @@ pub struct Reply {
     /// The file that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
+    /// The small plan that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub small: Option<Small>,
+}
+
+/// A plan made small.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Small {
+    /// Where it is.
+    pub plan: PathBuf,
+    /// Its operations.
+    pub operations: usize,
+    /// Its faults.
+    pub faults: usize,
+    /// How many runs it took to find it.
+    pub runs: u32,
+    /// Whether nothing more can be left out of it. Otherwise time was up.
+    pub is_smallest: bool,
 }
 
 /// A run in few words and sums: a [`Report`] that can leave its process.
@@ -152,6 +174,11 @@ impl SeedReport {
     pub fn lost(seed: u64, why: &str) -> Self {
         Self { seed, failure: Failure::of(&Verdict::Crash(why.to_owned())), ..Self::default() }
     }
+
+    /// Whether the run took its process with it.
+    pub fn is_lost(&self) -> bool {
+        self.digest.is_empty()
+    }
 }
 
 impl Failure {
@@ -232,7 +259,7 @@ mod tests {
         let line = serde_json::to_string(&job).expect("a job is text");
         assert_eq!(line, r#"{"what":{"seed":{"seed":7,"mutant":"gap-accepted"}},"wanted":"verdict"}"#);
         assert_eq!(serde_json::from_str::<Job>(&line).expect("and back"), job);
-        let reply = Reply { report: SeedReport::lost(3, "it\nis gone"), cpu_us: 5, file: None };
+        let reply = Reply { report: SeedReport::lost(3, "it\nis gone"), cpu_us: 5, file: None, small: None };
         let line = serde_json::to_string(&reply).expect("a reply is text");
         assert!(!line.contains('\n'), "{line}");
         assert_eq!(serde_json::from_str::<Reply>(&line).expect("and back"), reply);

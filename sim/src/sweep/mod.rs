@@ -46,6 +46,8 @@ pub struct SweepPlan {
     pub canary_seeds: u64,
     /// How long one may take on the clock on the wall.
     pub seed_limit: Duration,
+    /// How long to look for a small plan of each group of failures; zero for not at all.
+    pub shrink_limit: Duration,
     /// Where failures leave their files.
     pub out: PathBuf,
     /// The program that workers are: this one.
@@ -89,6 +91,7 @@ pub fn sweep(plan: &SweepPlan, stop: &AtomicBool, progress: Progress<'_>) -> io:
             scope.spawn(move || floor.work(bench));
         }
     });
+    floor.make_small();
     let mut report = floor.close()?;
     report.took = began.elapsed();
     Ok(report)

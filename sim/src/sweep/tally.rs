@@ -15,7 +15,7 @@ use crate::{
     marks::Mark,
     sweep::{
         canary::{Canary, Fate},
-        job::{Failure, FailureKind, SeedReport},
+        job::{Failure, FailureKind, SeedReport, Small},
     },
 };
 
@@ -73,6 +73,8 @@ pub struct Group {
     pub seeds: BTreeSet<u64>,
     /// The one with the fewest operations.
     pub smallest: Found,
+    /// Its plan made small, once the seeds were done.
+    pub small: Option<Small>,
 }
 
 /// A failure, and what it left behind.
@@ -127,7 +129,7 @@ impl SweepReport {
         let Failure { kind, caught_by, property, .. } = found.failure.clone();
         let seed = found.report.seed;
         let group = self.groups.entry(Name { kind, caught_by, property });
-        let group = group.or_insert_with(|| Group { seeds: BTreeSet::new(), smallest: found.clone() });
+        let group = group.or_insert_with(|| Group { seeds: BTreeSet::new(), smallest: found.clone(), small: None });
         group.seeds.insert(seed);
         let size = |found: &Found| (found.report.operations, found.report.seed);
         if size(&found) < size(&group.smallest) {
@@ -236,6 +238,12 @@ impl SweepReport {
         write!(f, "\n  replay:   {}", self.replay(report.seed))?;
         if let Some(capsule) = capsule {
             write!(f, "\n  capsule:  {}", capsule.display())?;
+        }
+        if let (Some(small), Some(capsule)) = (&group.small, capsule) {
+            let Small { plan, operations, faults, runs, is_smallest } = small;
+            let more = if *is_smallest { "" } else { ", time was up" };
+            write!(f, "\n  small:    {}, {operations} operations and {faults} faults after {runs} runs{more}", plan.display())?;
+            write!(f, "\n  page:     causeway-sim explain {}", capsule.display())?;
         }
         divergence.as_ref().map_or(Ok(()), |divergence| write!(f, "\n{divergence}"))
     }

@@ -12,7 +12,7 @@ use std::{
     process::abort,
     sync::{Mutex, PoisonError, mpsc},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::time::{ClockId, clock_gettime};
@@ -20,10 +20,10 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::{
     history::OpId,
     plan::Plan,
-    run::{Report, Verdict, run_plan},
+    run::{Report, Verdict, Window, run_plan, run_watched},
     sweep::{
-        capsule::write_capsule,
-        job::{Job, Reply, SeedReport, Wanted},
+        capsule::{write_capsule, write_small},
+        job::{Job, Reply, SeedReport, Small, Wanted},
         sabotage::Sabotage,
     },
     trace::{Keep, Line},
@@ -78,14 +78,25 @@ impl WorkerPlan {
         let before_us = cpu_us();
         let mut plan = job.what.plan().map_err(io::Error::other)?;
         self.break_something(&mut plan);
-        let (seed, keep) = (plan.seed, if job.wanted == Wanted::Verdict { Keep::Nothing } else { Keep::All });
-        let report = run(&plan, keep);
+        let seed = plan.seed;
+        let keep = if matches!(job.wanted, Wanted::Verdict | Wanted::Small(..)) { Keep::Nothing } else { Keep::All };
+        let report = match &job.wanted {
+            Wanted::Unended(_, within_s) => run_within(&plan, Duration::from_secs(*within_s)),
+            _ => run(&plan, keep),
+        };
+        let mut small = None;
         let file = match &job.wanted {
             Wanted::Verdict => None,
+            Wanted::Small(folder, within_s) => {
+                small = make_small(folder, &plan, Duration::from_secs(*within_s))?;
+                None
+            }
             Wanted::Trace(path) => Some(write_trace(path, &report.trace)?),
-            Wanted::Capsule(folder) => Some(write_capsule(folder, &plan, &report).map_err(io::Error::other)?),
+            Wanted::Capsule(folder) | Wanted::Unended(folder, _) => {
+                Some(write_capsule(folder, &plan, &report).map_err(io::Error::other)?)
+            }
         };
-        Ok(Reply { report: SeedReport::of(seed, &report), cpu_us: cpu_us() - before_us, file })
+        Ok(Reply { report: SeedReport::of(seed, &report), cpu_us: cpu_us() - before_us, file, small })
     }
 
     fn break_something(&self, plan: &mut Plan) {
@@ -113,6 +124,21 @@ fn run(plan: &Plan, keep: Keep) -> Report {
         *text = format!("{text} ({place})");
     }
     report
+}
+
+/// Runs a plan on a thread that is left alone when it does not end in time.
+fn run_within(plan: &Plan, limit: Duration) -> Report {
+    let window = Window::default();
+    let (sender, done) = mpsc::channel();
+    let (plan, seen) = (plan.clone(), window.clone());
+    thread::spawn(move || sender.send(run_watched(plan, Keep::All, seen)));
+    let hangs = || Verdict::Crash(format!("hangs: no end within {} s", limit.as_secs()));
+    done.recv_timeout(limit).unwrap_or_else(|_| window.report(hangs()))
+}
+
+fn make_small(folder: &Path, plan: &Plan, limit: Duration) -> io::Result<Option<Small>> {
+    let began = Instant::now();
+    write_small(folder, plan, &|| began.elapsed() < limit).map_err(io::Error::other)
 }
 
 /// Writes a trace as JSON, one line a line. Returns where.
