@@ -253,7 +253,7 @@ impl Nemesis {
     fn phases(&self) -> Vec<Phase> {
         let world = self.cluster.world();
         let is_down = self.cluster.nodes().any(|node| !world.lives(node));
-        let catches_up = self.referee.with(|judge| judge.is_catching_up(world.now_us()));
+        let catches_up = self.referee.ask(|judge| judge.is_catching_up(world.now_us()));
         let state = self.state();
         let clocks = state.jumped_ms.values().chain(state.drifts_ppm.values());
         let all = [

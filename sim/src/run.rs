@@ -20,7 +20,7 @@ use crate::{
     marks::{self, Mark, Sight, seen},
     nemesis::Nemesis,
     plan::{Losses, Plan},
-    referee::{Ear, Referee},
+    referee::{Referee, Replies},
     request::{KeyCall, read},
     seeded::run_seeded,
     streams::{Fork, Streams},
@@ -74,6 +74,8 @@ pub struct Report {
     pub history: Vec<Operation>,
     /// The last lines of the trace, as far as they were kept.
     pub trace: Vec<Line>,
+    /// What the judge replied where the run asked.
+    pub replies: Replies,
 }
 
 impl Verdict {
@@ -124,27 +126,34 @@ pub fn run_plan(plan: Plan, keep: Keep) -> Report {
 
 /// Runs a plan as [`run_plan`] does, without listening to one of the [`CHECKERS`](crate::checker::CHECKERS).
 pub fn run_plan_without(plan: Plan, keep: Keep, without: Option<&'static str>) -> Report {
-    run_changed(plan, keep, Changes { without, fork: None }, Window::default())
+    run_changed(plan, keep, Changes { without, ..Changes::default() }, Window::default())
 }
 
 /// Runs a plan as [`run_plan`] does, with another chance from a time on.
 pub fn run_forked(plan: Plan, keep: Keep, fork: Fork) -> Report {
-    run_changed(plan, keep, Changes { without: None, fork: Some(fork) }, Window::default())
+    run_changed(plan, keep, Changes { fork: Some(fork), ..Changes::default() }, Window::default())
+}
+
+/// Runs a plan as [`run_plan`] does, and nobody judges: the judge's replies are those of a run with one.
+pub fn run_unjudged(plan: Plan, replies: Replies) -> Report {
+    run_changed(plan, Keep::Nothing, Changes { replies: Some(replies), ..Changes::default() }, Window::default())
 }
 
 /// What is not as in other runs of a plan.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Changes {
     /// Nobody listens to this checker.
     without: Option<&'static str>,
     fork: Option<Fork>,
+    /// Nobody judges, and this is what the judge would reply.
+    replies: Option<Replies>,
 }
 
-fn run_changed(plan: Plan, keep: Keep, Changes { without, fork }: Changes, window: Window) -> Report {
+fn run_changed(plan: Plan, keep: Keep, changes: Changes, window: Window) -> Report {
     let seen_through = window.clone();
     let (seed, mutant) = (plan.seed, plan.mutant);
     let run = AssertUnwindSafe(move || {
-        run_seeded(seed, mutant, move |streams| simulate(plan, streams.forked(fork), keep, without, seen_through))
+        run_seeded(seed, mutant, move |streams| simulate(plan, streams.forked(changes.fork), keep, changes, seen_through))
     });
     std::panic::catch_unwind(run).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
@@ -182,7 +191,7 @@ struct Run {
     workload: Arc<Workload>,
 }
 
-async fn simulate(plan: Plan, streams: Streams, keep: Keep, without: Option<&'static str>, window: Window) -> Report {
+async fn simulate(plan: Plan, streams: Streams, keep: Keep, changes: Changes, window: Window) -> Report {
     let cluster = Cluster::found(plan.cluster(keep), streams).expect("a plan's cluster can be founded");
     let mut judge =
         Judge::new(cluster.config(), plan.sessions().into(), TokenKeys::default().of_cluster(cluster.config().cluster()));
@@ -192,11 +201,14 @@ async fn simulate(plan: Plan, streams: Streams, keep: Keep, without: Option<&'st
     if plan.losses == Losses::Allowed {
         judge.allow_losses();
     }
-    if let Some(checker) = without {
+    if let Some(checker) = changes.without {
         judge.ignore(checker);
     }
-    let referee = Referee::new(judge);
-    cluster.world().observe_with(Arc::new(std::sync::Mutex::new(Ear(referee.clone()))));
+    let referee = match changes.replies {
+        Some(replies) => Referee::absent(judge, replies),
+        None => Referee::new(judge),
+    };
+    referee.listen(cluster.world());
     let nemesis = Nemesis::new(cluster.clone(), referee.clone(), plan.losses);
     let workload = Workload::new(cluster.clone(), referee.clone(), &plan, streams);
     let run = Run { plan: Arc::new(plan), keep, cluster, referee, nemesis, workload };
@@ -304,8 +316,8 @@ impl Run {
             (history.invoked(), judge.longest_token(), whole)
         });
         let (faults, coverage) = (self.nemesis.done(), self.nemesis.coverage());
-        let (probed, ended_us) = (self.workload.probed(), world.now_us());
-        Report { verdict, ended_us, operations, faults, coverage, marks, longest_token, digest, probed, history, trace }
+        let (probed, ended_us, replies) = (self.workload.probed(), world.now_us(), self.referee.take_replies());
+        Report { verdict, ended_us, operations, faults, coverage, marks, longest_token, digest, probed, history, trace, replies }
     }
 }
 

@@ -119,7 +119,7 @@ impl Workload {
             idempotency: call.idempotency(),
             at_us: self.cluster.world().now_us(),
         };
-        self.referee.with(|judge| {
+        self.referee.tell(|judge| {
             judge.invoke_as(op, invocation);
             judge.require(op, call.write_concern);
         });
@@ -137,7 +137,7 @@ impl Workload {
                 seen(Sight::RetriedElsewhere);
             }
             call.token = lock(&self.tokens).get(&session.id).cloned();
-            self.referee.with(|judge| judge.retry(op));
+            self.referee.tell(|judge| judge.retry(op));
             outcome = self.attempt(session.id, node, op, &call).await;
         }
         session.saw = if let Outcome::Found(write) = outcome { Some(write) } else { None };
@@ -151,18 +151,18 @@ impl Workload {
         match answer {
             Ok(response) => {
                 let answer = read(&response);
-                let outcome = self.referee.judge(|judge| judge.answered(op, &answer, at_us));
+                let outcome = self.referee.outcome(|judge| judge.answered(op, &answer, at_us));
                 if let Some(token) = answer.token {
                     lock(&self.tokens).insert(session, token);
                 }
-                outcome.unwrap_or(Outcome::Unknown)
+                outcome
             }
             Err(NoAnswer::Refused) => {
                 self.referee.judge(|judge| judge.refused_connection(op, at_us));
                 Outcome::NotApplied
             }
             Err(NoAnswer::Broken | NoAnswer::TimedOut) => {
-                self.referee.with(|judge| judge.gave_up(op, at_us));
+                self.referee.tell(|judge| judge.gave_up(op, at_us));
                 Outcome::Unknown
             }
         }
@@ -188,7 +188,7 @@ impl Workload {
             call.value = op.value(self.value_bytes);
         }
         // Of two deletes of a key under way, one needs a name to be told from the other.
-        let is_ambiguous = kind == Kind::Delete && self.referee.with(|judge| judge.books().nameless_delete(&call.key).is_some());
+        let is_ambiguous = kind == Kind::Delete && self.referee.ask(|judge| judge.books().nameless_delete(&call.key).is_some());
         if retry != Retry::Never || is_ambiguous {
             call.name = Some(format!("{}-{}", session.id, op.0));
         }

@@ -6,38 +6,19 @@ use std::{
     process::{Command, Output},
 };
 
-use causeway::{id::NodeId, mutant::Mutant, store::FsyncPolicy};
+use causeway::{id::NodeId, mutant::Mutant};
 use causeway_sim::{
     diff::{CONTEXT, first_divergence},
     fault::{Breakage, Fault, Timed},
     history::{OpId, Outcome, SessionId},
-    plan::{Action, Links, Losses, Plan, Planned, Retry, file},
+    plan::{Action, Plan, Planned, Retry, file},
     relative::{Delivery, NoPair, Place, PlanEvent, nearest_passing},
     run::run_plan,
     trace::Keep,
 };
 
-/// Two nodes that hold one shard, over links that do what they should.
 fn plan(mutant: Option<Mutant>, faults: Vec<Timed>, operations: Vec<Planned>) -> Plan {
-    Plan {
-        seed: 1,
-        mutant,
-        nodes: 2,
-        shards: 1,
-        warm_up_ms: 1_000,
-        faults_ms: 3_000,
-        tail_bytes: 64 << 20,
-        causal_wait_ms: 100,
-        repair_holdoff_ms: 0,
-        fsync: FsyncPolicy::Always,
-        losses: Losses::None,
-        value_bytes: 0,
-        client_loss: 0.0,
-        skews_ms: vec![0, 0],
-        links: Links { loss: 0.0, duplication: 0.0, damage: 0.0, latency_us: 1_000, reordering: Default::default() },
-        faults,
-        operations,
-    }
+    Plan { mutant, faults, operations, ..Plan::two_quiet_nodes(1) }
 }
 
 fn isolated(at_ms: u64) -> Timed {

@@ -1,11 +1,11 @@
 //! From which event on a failing run can no longer be saved, on plans of which that is known.
 
-use causeway::{id::NodeId, mutant::Mutant, store::FsyncPolicy};
+use causeway::{id::NodeId, mutant::Mutant};
 use causeway_sim::{
     doom::{Doom, REPLAYS, doom},
     fault::{Fault, Timed},
     history::{OpId, SessionId},
-    plan::{Action, Links, Losses, Plan, Planned, Retry},
+    plan::{Action, Plan, Planned, Retry},
     relative::PlanEvent,
     run::{Verdict, run_forked, run_plan},
     streams::Fork,
@@ -21,27 +21,15 @@ fn operation(op: u32, at_ms: u64, action: Action) -> Planned {
 fn decided_by_one_request(seed: u64, client_loss: f64) -> Plan {
     let put = Action::Put { key: "x".into(), retry: Retry::Never, concern: 1 };
     Plan {
-        seed,
         mutant: Some(Mutant::RecoveryDropsTail),
-        nodes: 2,
-        shards: 1,
-        warm_up_ms: 1_000,
-        faults_ms: 3_000,
-        tail_bytes: 64 << 20,
-        causal_wait_ms: 100,
-        repair_holdoff_ms: 0,
-        fsync: FsyncPolicy::Always,
-        losses: Losses::None,
-        value_bytes: 0,
         client_loss,
-        skews_ms: vec![0, 0],
-        links: Links { loss: 0.0, duplication: 0.0, damage: 0.0, latency_us: 1_000, reordering: Default::default() },
         faults: vec![Timed { at_ms: 505, fault: Fault::Kill { node: NodeId(1), down_ms: 200 } }],
         operations: vec![
             operation(0, 100, Action::Get { key: "y".into() }),
             operation(1, 500, put),
             operation(2, 503, Action::Get { key: "z".into() }),
         ],
+        ..Plan::two_quiet_nodes(seed)
     }
 }
 

@@ -110,14 +110,16 @@ impl Books {
             }
         };
         let past = session.past.clone();
-        let Invocation { key, idempotency, .. } = invocation.clone();
-        self.history.invoke(id, invocation, sequence, past);
         if sequence > 0 {
-            self.writes_by_key.entry(key).or_default().push(id);
-            if let Some(operation) = idempotency {
+            match self.writes_by_key.get_mut(&invocation.key) {
+                Some(writes) => writes.push(id),
+                None => drop(self.writes_by_key.insert(invocation.key.clone(), vec![id])),
+            }
+            if let Some(operation) = invocation.idempotency {
                 self.by_operation.insert(operation, id);
             }
         }
+        self.history.invoke(id, invocation, sequence, past);
     }
 
     /// Notes how many replicas must hold a write before it is answered.
@@ -147,11 +149,12 @@ impl Books {
             return;
         }
         operation.outcome = if operation.in_doubt && !outcome.is_acknowledged() { Outcome::Unknown } else { outcome };
-        let Invocation { session, key, .. } = operation.invocation.clone();
+        let session = operation.invocation.session;
         match operation.outcome {
             Outcome::Created | Outcome::Overwrote => self.see(session, id, How::Wrote),
             Outcome::Found(write) => self.see(session, write, How::Read),
             Outcome::Absent => {
+                let key = operation.invocation.key.clone();
                 if let Some(tombstone) = self.only_tombstone(session, &key, settled) {
                     self.see(session, tombstone, How::Read);
                 }

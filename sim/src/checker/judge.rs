@@ -154,8 +154,8 @@ impl Judge {
         }
         if let Some(token) = &answer.token {
             self.longest_token = self.longest_token.max(token.len());
-            let holder = format!("{session} after {op}");
-            let opened = token_covers_past::check_text(&self.keys, token, &self.books.session(session).past, &holder);
+            let past = &self.books.session(session).past;
+            let opened = token_covers_past::check_text(&self.keys, token, past, &format_args!("{session} after {op}"));
             self.heed(opened.map(|_| ()))?;
         }
         Ok(outcome)
@@ -292,7 +292,7 @@ impl Judge {
         self.heed(takes_no_writes::check(&self.replicas, write, operation))?;
         self.heed(records_are_asked_for::check_number(operation))?;
         self.heed(a1_stamps::check_new(&self.books, operation, write.dot))?;
-        self.heed(token_covers_past::check(&write.seen(), &operation.past, &write.to_string()))
+        self.heed(token_covers_past::check(&write.seen(), &operation.past, write))
     }
 
     /// A node that died before it could say that it had applied a record finds it again: a second record of an operation may be among

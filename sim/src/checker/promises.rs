@@ -17,14 +17,12 @@ use super::{Property, Replica, Replicas, Violation};
 
 /// Judges a promise when a replica takes it, before it is noted.
 pub fn check_promise(replicas: &Replicas, node: NodeId, actor: ActorId, upto: Hlc) -> Result<(), Violation> {
-    if !replicas.of_actor(actor).any(|(member, _)| member == node) {
-        return Ok(());
-    }
     let before = replicas.get(node).map(|replica| replica.promised.get(actor)).unwrap_or_default();
     let missing = replicas
         .records_between(actor, before, upto)
         .find(|(dot, _)| !replicas.has(node, *dot) && !replicas.is_superseded(node, *dot));
-    match missing {
+    let is_replica = || replicas.of_actor(actor).any(|(member, _)| member == node);
+    match missing.filter(|_| is_replica()) {
         None => Ok(()),
         Some((dot, known)) => {
             let evidence = format!("{node} has promised {actor} up to {upto} and lacks {dot} ({})", known.key);

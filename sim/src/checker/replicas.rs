@@ -9,29 +9,11 @@ use causeway::{
     clock::{Dot, Hlc, VersionVector},
     id::{ActorId, NodeId, ShardId},
     placement::Config,
-    store::{Key, OperationId, Order},
+    store::{Key, Order},
 };
 
+use super::{Known, records::Records};
 use crate::history::OpId;
-
-/// One record, known since some replica applied it.
-#[derive(Debug, Clone)]
-pub struct Known {
-    /// The key.
-    pub key: Key,
-    /// The idempotency key under which it was made.
-    pub operation: Option<OperationId>,
-    /// The operation that asked for it; none once that is forgotten.
-    pub op: Option<OpId>,
-    /// Whether it deletes.
-    pub is_tombstone: bool,
-    /// Which replicas hold it, or held it until something larger won.
-    applied_at: BTreeSet<NodeId>,
-    /// Which replicas ever held it.
-    held_at: BTreeSet<NodeId>,
-    /// Which replicas said since their last start that they applied it.
-    said_at: BTreeSet<NodeId>,
-}
 
 /// What is known of one replica.
 #[derive(Debug, Clone)]
@@ -74,8 +56,7 @@ impl Replica {
 #[derive(Debug)]
 pub struct Replicas {
     replicas: BTreeMap<NodeId, Replica>,
-    records: BTreeMap<Dot, Known>,
-    by_key: BTreeMap<Key, BTreeSet<Dot>>,
+    records: Records,
     /// The largest tombstone of each key that was collected anywhere.
     collected: BTreeMap<Key, Order>,
     /// Records of which every copy was destroyed.
@@ -103,8 +84,7 @@ impl Replicas {
         };
         Self {
             replicas: config.members().iter().map(|member| (member.node, replica(member.actor, member.shard))).collect(),
-            records: BTreeMap::new(),
-            by_key: BTreeMap::new(),
+            records: Records::default(),
             collected: BTreeMap::new(),
             lost: BTreeSet::new(),
             stable: Hlc::ZERO,
@@ -144,36 +124,33 @@ impl Replicas {
 
     /// The record with this dot.
     pub fn record(&self, dot: Dot) -> Option<&Known> {
-        self.records.get(&dot)
+        self.records.get(dot)
     }
 
-    /// The records of a key, by dot.
+    /// The records of a key, in the order of last-writer-wins.
     pub fn records_of(&self, key: &str) -> impl Iterator<Item = (Dot, &Known)> {
-        self.by_key.get(key).into_iter().flatten().filter_map(|dot| Some((*dot, self.records.get(dot)?)))
+        self.records.of_key(key)
     }
 
     /// An actor's records above one hlc, up to another.
     pub fn records_between(&self, actor: ActorId, above: Hlc, upto: Hlc) -> impl Iterator<Item = (Dot, &Known)> {
-        let from = Dot { actor, hlc: above.next() };
-        let range = (above < upto).then(|| self.records.range(from..=Dot { actor, hlc: upto }));
-        range.into_iter().flatten().map(|(dot, known)| (*dot, known))
+        self.records.between(actor, above, upto)
     }
 
     /// All records of an actor that a node holds.
     pub fn held(&self, node: NodeId, actor: ActorId) -> impl Iterator<Item = Dot> {
-        let held = move |(dot, known): &(&Dot, &Known)| dot.actor == actor && known.applied_at.contains(&node);
-        self.records.iter().filter(held).map(|(dot, _)| *dot)
+        let of_actor = self.records.between(actor, Hlc::ZERO, Hlc(u64::MAX));
+        of_actor.filter(move |(_, known)| known.applied_at.contains(node)).map(|(dot, _)| dot)
     }
 
     /// Notes a record that was not known.
     pub fn learn(&mut self, dot: Dot, known: Known) {
-        self.by_key.entry(known.key.clone()).or_default().insert(dot);
-        self.records.insert(dot, known);
+        self.records.add(dot, known);
     }
 
     /// Notes that a replica has applied a record.
     pub fn apply(&mut self, node: NodeId, dot: Dot) {
-        if let Some(known) = self.records.get_mut(&dot) {
+        if let Some(known) = self.records.get_mut(dot) {
             known.applied_at.insert(node);
             known.held_at.insert(node);
             known.said_at.insert(node);
@@ -183,9 +160,7 @@ impl Replicas {
 
     /// Notes that all that a node has is destroyed, and says which operations no replica knows of any more.
     pub fn destroy(&mut self, node: NodeId) -> Vec<OpId> {
-        for known in self.records.values_mut() {
-            known.applied_at.remove(&node);
-        }
+        self.records.iter_mut().for_each(|known| known.applied_at.remove(node));
         let Some(shard) = self.get(node).map(|replica| replica.shard) else { return Vec::new() };
         let survives = |other: &NodeId, replica: &Replica| *other != node && replica.shard == shard && !replica.is_behind();
         let others: Vec<NodeId> =
@@ -194,8 +169,8 @@ impl Replicas {
             self.replicas.values().filter(|replica| replica.shard == shard).map(|replica| replica.actor).collect();
         let of_shard = self.records.iter().filter(|(dot, _)| actors.contains(&dot.actor));
         let lost: Vec<(Dot, Option<OpId>)> = of_shard
-            .filter(|(dot, _)| !others.iter().any(|other| self.has(*other, **dot)))
-            .map(|(dot, known)| (*dot, known.op))
+            .filter(|(dot, _)| !others.iter().any(|other| self.has(*other, *dot)))
+            .map(|(dot, known)| (dot, known.op))
             .collect();
         self.lost.extend(lost.iter().map(|(dot, _)| *dot));
         lost.into_iter().filter_map(|(_, op)| op).collect()
@@ -208,14 +183,14 @@ impl Replicas {
 
     /// Whether a replica holds a record, or ever held it.
     pub fn ever_had(&self, node: NodeId, dot: Dot) -> bool {
-        self.has(node, dot) || self.record(dot).is_some_and(|known| known.held_at.contains(&node))
+        self.has(node, dot) || self.record(dot).is_some_and(|known| known.held_at.contains(node))
     }
 
     /// Notes contents that came with a snapshot.
     pub fn install(&mut self, node: NodeId, key: &Key, dots: &[Dot]) {
         let records = &mut self.records;
         let brought = dots.iter().filter(|dot| {
-            let Some(known) = records.get_mut(dot) else { return false };
+            let Some(known) = records.get_mut(**dot) else { return false };
             known.held_at.insert(node);
             known.applied_at.insert(node)
         });
@@ -229,13 +204,13 @@ impl Replicas {
 
     /// Whether a replica holds a record, or recovered it.
     pub fn has(&self, node: NodeId, dot: Dot) -> bool {
-        let holds = self.record(dot).is_some_and(|known| known.applied_at.contains(&node));
+        let holds = self.record(dot).is_some_and(|known| known.applied_at.contains(node));
         holds || self.recovered(node, dot)
     }
 
     /// Whether a replica has applied a record in its present life, or before it by what it says.
     pub fn counts_as_applied(&self, node: NodeId, dot: Dot) -> bool {
-        let said = self.record(dot).is_some_and(|known| known.said_at.contains(&node));
+        let said = self.record(dot).is_some_and(|known| known.said_at.contains(node));
         said || self.recovered(node, dot)
     }
 
@@ -253,7 +228,7 @@ impl Replicas {
             .filter(|(other, replica)| *other != node && !replica.is_behind())
             .map(|(other, _)| other)
             .collect();
-        let held = self.records.iter().filter(|(_, known)| known.applied_at.contains(&node)).map(|(dot, _)| *dot);
+        let held = self.records.iter().filter(|(_, known)| known.applied_at.contains(node)).map(|(dot, _)| dot);
         held.into_iter().all(|dot| {
             let is_needless = !others.is_empty() && others.iter().all(|other| self.is_superseded(*other, dot));
             is_needless || others.iter().any(|other| self.has(*other, dot))
@@ -269,27 +244,29 @@ impl Replicas {
 
     /// The place of a record in last-writer-wins, as far as is known anywhere: of two records of one operation, the smaller's.
     pub fn place(&self, dot: Dot) -> Order {
-        let own = Order::from(dot);
-        let Some(known) = self.record(dot).filter(|known| known.operation.is_some()) else { return own };
-        let twins = self.records_of(&known.key).filter(|(_, twin)| twin.operation == known.operation);
-        twins.map(|(twin, _)| Order::from(twin)).min().unwrap_or(own)
+        let twins = self.record(dot).into_iter().flat_map(|known| self.records.twins(known));
+        twins.map(|(twin, _)| Order::from(twin)).min().unwrap_or(Order::from(dot))
     }
 
-    /// What must win at a replica, by the set of records that it has applied and nothing else.
+    /// What must win at a replica, by the set of records that it has applied and nothing else. From the largest record down: a record
+    /// has no larger place than its own, so that below the winner nothing is left to look at.
     pub fn winner_by_set(&self, node: NodeId, key: &str) -> Option<Order> {
-        let mut places: BTreeMap<Option<OperationId>, Order> = BTreeMap::new();
+        let recovered = self.get(node).map(|replica| &replica.recovered);
+        let has = |(dot, known): &(Dot, &Known)| {
+            known.applied_at.contains(node) || recovered.is_some_and(|recovered| recovered.contains(*dot))
+        };
         let mut winner = None;
-        for (dot, known) in self.records_of(key).filter(|(dot, _)| self.has(node, *dot)) {
-            let own = Order::from(dot);
-            match known.operation {
-                None => winner = winner.max(Some(own)),
-                Some(_) => {
-                    let place = places.entry(known.operation).or_insert(own);
-                    *place = (*place).min(own);
-                }
+        for record in self.records.of_key(key).rev() {
+            let own = Some(Order::from(record.0));
+            if own <= winner {
+                break;
+            }
+            if has(&record) {
+                let smallest = self.records.twins(record.1).filter(has).map(|(twin, _)| Order::from(twin)).min();
+                winner = winner.max(smallest.or(own));
             }
         }
-        winner.max(places.into_values().max())
+        winner
     }
 
     /// The place of the winner that a replica had last.
@@ -335,13 +312,13 @@ impl Replicas {
         for key in std::mem::take(&mut replica.installed).into_keys() {
             replica.winners.remove(&key);
         }
-        for known in self.records.values_mut() {
-            known.applied_at.remove(&node);
-            known.said_at.remove(&node);
+        for known in self.records.iter_mut() {
+            known.applied_at.remove(node);
+            known.said_at.remove(node);
         }
         for (key, dots) in found {
             for dot in &dots {
-                if let Some(known) = self.records.get_mut(dot) {
+                if let Some(known) = self.records.get_mut(*dot) {
                     known.applied_at.insert(node);
                 }
             }
@@ -350,33 +327,4 @@ impl Replicas {
             }
         }
     }
-}
-
-impl Known {
-    /// A record that nobody has applied yet.
-    pub fn new(key: Key, operation: Option<OperationId>, op: Option<OpId>, is_tombstone: IsTombstone) -> Self {
-        Self {
-            key,
-            operation,
-            op,
-            is_tombstone: is_tombstone == IsTombstone::Yes,
-            applied_at: BTreeSet::new(),
-            held_at: BTreeSet::new(),
-            said_at: BTreeSet::new(),
-        }
-    }
-
-    /// Whether a value is the one that this record wrote, as far as is known.
-    pub fn wrote(&self, value: &[u8]) -> bool {
-        self.op.is_none_or(|op| OpId::of_value(value) == Some(op))
-    }
-}
-
-/// Whether a record deletes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IsTombstone {
-    /// It deletes.
-    Yes,
-    /// It has a value.
-    No,
 }

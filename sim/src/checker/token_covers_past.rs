@@ -7,6 +7,8 @@
 //! Why no stronger: a write that was sent more than once counts with none of its records, for which of them answered
 //! cannot be known. Nothing is said of tokens that stand for too much: folding may raise them.
 
+use std::fmt::Display;
+
 use causeway::clock::{Dot, Hlc, Token, TokenKeys, WIRE_BYTES_CAP};
 
 use super::{Past, Property, Violation};
@@ -15,7 +17,7 @@ use super::{Past, Property, Violation};
 pub const TEXT_CAP: usize = (WIRE_BYTES_CAP * 4).div_ceil(3);
 
 /// Judges the token that a client was given, once its session's past has taken in the answer. Returns it opened.
-pub fn check_text(keys: &TokenKeys, text: &str, past: &Past, holder: &str) -> Result<Token, Violation> {
+pub fn check_text(keys: &TokenKeys, text: &str, past: &Past, holder: &dyn Display) -> Result<Token, Violation> {
     if text.len() > TEXT_CAP {
         return Err(Property::TokenIsBounded.violated(format!("the token of {holder} has {} characters", text.len())));
     }
@@ -26,7 +28,7 @@ pub fn check_text(keys: &TokenKeys, text: &str, past: &Past, holder: &str) -> Re
 }
 
 /// Judges a token against a past.
-pub fn check(token: &Token, past: &Past, holder: &str) -> Result<(), Violation> {
+pub fn check(token: &Token, past: &Past, holder: &dyn Display) -> Result<(), Violation> {
     match past.dots().iter().find(|(actor, hlc)| token.get(*actor) < *hlc) {
         None => Ok(()),
         Some((actor, hlc)) => {

@@ -21,9 +21,12 @@ pub fn check(replicas: &Replicas, operation: &Operation) -> Result<(), Violation
     let dots = operation.dots.iter();
     let members = dots.flat_map(|dot| replicas.of_actor(dot.actor).map(move |(node, _)| (node, *dot)));
     let holds = |(node, dot): &(NodeId, _)| replicas.ever_had(*node, *dot) || replicas.is_superseded(*node, *dot);
-    let holders: BTreeSet<NodeId> = members.filter(holds).map(|(node, _)| node).collect();
-    if holders.len() >= usize::from(operation.concern) {
-        return Ok(());
+    let mut holders = BTreeSet::new();
+    for (node, _) in members.filter(holds) {
+        holders.insert(node);
+        if holders.len() >= usize::from(operation.concern) {
+            return Ok(());
+        }
     }
     let evidence = format!("answered with {} of {} replicas holding it: {operation}", holders.len(), operation.concern);
     Err(Property::WriteConcernIsMet.violated(evidence))

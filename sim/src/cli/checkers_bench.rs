@@ -16,7 +16,13 @@ use causeway_sim::blackbox::{
     judge,
     online::{Online, Seen, Violation, Written},
 };
+use causeway_sim::{
+    plan::Plan,
+    run::{Report, Verdict, run_plan, run_unjudged},
+    trace::Keep,
+};
 use clap::{Args, ValueEnum};
+use rustix::time::{ClockId, clock_gettime};
 
 use super::check::{judge_file, write_generated};
 
@@ -48,10 +54,13 @@ enum Row {
     Initial,
     /// From a failing history of 1e5 operations to a smallest one.
     Smallest,
+    /// What judging takes of a simulation's CPU time.
+    Judging,
 }
 
 impl Row {
-    const ALL: [Self; 6] = [Self::Offline20, Self::Offline100, Self::Deletes, Self::Online20, Self::Initial, Self::Smallest];
+    const ALL: [Self; 7] =
+        [Self::Offline20, Self::Offline100, Self::Deletes, Self::Online20, Self::Initial, Self::Smallest, Self::Judging];
 
     fn name(self) -> &'static str {
         match self {
@@ -61,6 +70,7 @@ impl Row {
             Self::Online20 => "online20",
             Self::Initial => "initial",
             Self::Smallest => "smallest",
+            Self::Judging => "judging",
         }
     }
 
@@ -72,6 +82,7 @@ impl Row {
             Self::Online20 => "online, 1e7 operations, 20 sessions",
             Self::Initial => "initial-value violations found",
             Self::Smallest => "smallest history from a failing one of 1e5 operations",
+            Self::Judging => "judging, of the CPU time of 20 simulations",
         }
     }
 
@@ -83,6 +94,7 @@ impl Row {
             Self::Online20 => ">= 10 M a CPU s, <= 4 MB",
             Self::Initial => "all",
             Self::Smallest => "<= 10 operations, < 2 s",
+            Self::Judging => "<= 10 %",
         }
     }
 
@@ -98,7 +110,7 @@ impl Row {
                 let bug = Some((Bug::NoDependencies, 1));
                 Some(Shape { operations: 100_000, keys: 50, probe_percent: 50, bug, ..Shape::default() })
             }
-            Self::Online20 | Self::Initial => None,
+            Self::Online20 | Self::Initial | Self::Judging => None,
         }
     }
 
@@ -108,6 +120,7 @@ impl Row {
             Self::Online20 => online(),
             Self::Initial => initial(),
             Self::Smallest => smallest(history),
+            Self::Judging => judging(),
         }
     }
 }
@@ -216,6 +229,40 @@ fn smallest(path: &Path) -> Measured {
         }
         other => Err(format!("the planted bug was not found: {other:?}").into()),
     }
+}
+
+/// Each seed is run with a judge and without, the same run by its trace, in turns. Of several runs the one that took least counts:
+/// what else the machine does makes a run only longer.
+fn judging() -> Measured {
+    const SEEDS: std::ops::Range<u64> = 1..21;
+    const TURNS: usize = 4;
+    let (mut judged_ns, mut unjudged_ns) = (0, 0);
+    for seed in SEEDS {
+        let plan = Plan::draw(seed, None);
+        let first = run_plan(plan.clone(), Keep::Nothing);
+        let timed_ns = |run: &dyn Fn(Plan) -> Report| {
+            let plan = plan.clone();
+            let before_ns = cpu_of_all_threads_ns();
+            let report = run(plan);
+            let took_ns = cpu_of_all_threads_ns() - before_ns;
+            let is_same = (report.digest, &report.verdict) == (first.digest, &Verdict::Passed);
+            is_same.then_some(took_ns).ok_or_else(|| format!("seed {seed} fails, or gives two runs: {}", first.verdict))
+        };
+        let (mut judged, mut unjudged) = (i64::MAX, i64::MAX);
+        for _ in 0..TURNS {
+            judged = judged.min(timed_ns(&|plan| run_plan(plan, Keep::Nothing))?);
+            unjudged = unjudged.min(timed_ns(&|plan| run_unjudged(plan, first.replies.clone()))?);
+        }
+        (judged_ns, unjudged_ns) = (judged_ns + judged, unjudged_ns + unjudged);
+    }
+    let share = 100.0 - 100.0 * unjudged_ns as f64 / judged_ns as f64;
+    Ok(format!("{share:.1} % of {:.2} CPU s", judged_ns as f64 / 1e9))
+}
+
+/// A simulation runs on a thread of its own, which is gone when its time is asked for.
+fn cpu_of_all_threads_ns() -> i64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec * 1_000_000_000 + time.tv_nsec
 }
 
 /// What this process has used so far. It has one thread.

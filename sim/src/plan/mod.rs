@@ -7,6 +7,7 @@
 
 pub mod file;
 mod operation;
+mod quiet;
 
 use std::{collections::BTreeSet, fmt};
 

@@ -1,0 +1,145 @@
+//! All records that some replica has told of, found by dot, by key and by operation: the questions that are asked at every event
+//! must not walk over a whole run.
+
+use std::collections::BTreeMap;
+
+use causeway::{
+    clock::{Dot, Hlc},
+    id::{ActorId, NodeId},
+    store::{Key, OperationId, Order},
+};
+
+use crate::history::OpId;
+
+/// One record, known since some replica applied it.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// The key.
+    pub key: Key,
+    /// The idempotency key under which it was made.
+    pub operation: Option<OperationId>,
+    /// The operation that asked for it; none once that is forgotten.
+    pub op: Option<OpId>,
+    /// Whether it deletes.
+    pub is_tombstone: bool,
+    /// Which replicas hold it, or held it until something larger won.
+    pub(super) applied_at: Nodes,
+    /// Which replicas ever held it.
+    pub(super) held_at: Nodes,
+    /// Which replicas said since their last start that they applied it.
+    pub(super) said_at: Nodes,
+}
+
+/// Whether a record deletes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IsTombstone {
+    /// It deletes.
+    Yes,
+    /// It has a value.
+    No,
+}
+
+impl Known {
+    /// A record that nobody has applied yet.
+    pub fn new(key: Key, operation: Option<OperationId>, op: Option<OpId>, is_tombstone: IsTombstone) -> Self {
+        let is_tombstone = is_tombstone == IsTombstone::Yes;
+        let nobody = Nodes::default;
+        Self { key, operation, op, is_tombstone, applied_at: nobody(), held_at: nobody(), said_at: nobody() }
+    }
+
+    /// Whether a value is the one that this record wrote, as far as is known.
+    pub fn wrote(&self, value: &[u8]) -> bool {
+        self.op.is_none_or(|op| OpId::of_value(value) == Some(op))
+    }
+}
+
+/// The few replicas of a shard.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Nodes(Vec<NodeId>);
+
+impl Nodes {
+    pub fn contains(&self, node: NodeId) -> bool {
+        self.0.contains(&node)
+    }
+
+    /// Says whether it was not there.
+    pub fn insert(&mut self, node: NodeId) -> bool {
+        let is_new = !self.contains(node);
+        if is_new {
+            self.0.push(node);
+        }
+        is_new
+    }
+
+    pub fn remove(&mut self, node: NodeId) {
+        self.0.retain(|other| *other != node);
+    }
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    /// In the order in which they became known.
+    all: Vec<(Dot, Known)>,
+    by_dot: BTreeMap<Dot, usize>,
+    /// For each key, in the order of last-writer-wins.
+    by_key: BTreeMap<Key, Vec<(Order, usize)>>,
+    by_operation: BTreeMap<OperationId, Vec<usize>>,
+}
+
+impl Records {
+    /// Adds a record, unless its dot is known.
+    pub fn add(&mut self, dot: Dot, known: Known) {
+        if self.by_dot.contains_key(&dot) {
+            return;
+        }
+        let (row, order) = (self.all.len(), Order::from(dot));
+        self.by_dot.insert(dot, row);
+        let of_key = self.by_key.entry(known.key.clone()).or_default();
+        let place = of_key.partition_point(|(other, _)| *other < order);
+        of_key.insert(place, (order, row));
+        if let Some(operation) = known.operation {
+            self.by_operation.entry(operation).or_default().push(row);
+        }
+        self.all.push((dot, known));
+    }
+
+    pub fn get(&self, dot: Dot) -> Option<&Known> {
+        self.by_dot.get(&dot).map(|row| &self.all[*row].1)
+    }
+
+    pub fn get_mut(&mut self, dot: Dot) -> Option<&mut Known> {
+        self.by_dot.get(&dot).map(|row| &mut self.all[*row].1)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (Dot, &Known)> {
+        self.all.iter().map(|(dot, known)| (*dot, known))
+    }
+
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Known> {
+        self.all.iter_mut().map(|(_, known)| known)
+    }
+
+    /// Those of a key, the smallest first.
+    pub fn of_key(&self, key: &str) -> impl DoubleEndedIterator<Item = (Dot, &Known)> {
+        self.by_key.get(key).into_iter().flatten().map(|(_, row)| self.at(*row))
+    }
+
+    /// Those of an actor above one hlc, up to another, by hlc.
+    pub fn between(&self, actor: ActorId, above: Hlc, upto: Hlc) -> impl Iterator<Item = (Dot, &Known)> {
+        let from = Dot { actor, hlc: above.next() };
+        let range = (above < upto).then(|| self.by_dot.range(from..=Dot { actor, hlc: upto }));
+        range.into_iter().flatten().map(|(_, row)| self.at(*row))
+    }
+
+    /// All records of the operation that made this one, of its key; none when it was made without an idempotency key.
+    pub fn twins(&self, of: &Known) -> impl Iterator<Item = (Dot, &Known)> {
+        let rows = of.operation.and_then(|operation| self.by_operation.get(&operation));
+        rows.into_iter().flatten().map(|row| self.at(*row)).filter(move |(_, twin)| twin.key == of.key)
+    }
+
+    fn at(&self, row: usize) -> (Dot, &Known) {
+        let (dot, known) = &self.all[row];
+        (*dot, known)
+    }
+}
