@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use axum::{
@@ -187,9 +188,11 @@ impl Cluster {
     }
 
     /// Ends the cluster and its world, so that their memory can be freed.
-    pub fn close(&self) {
+    pub async fn close(&self) {
         self.nodes().for_each(|node| self.end(node, Death::Kill));
         self.world.close();
+        // madsim drops the tasks of who was killed when it comes to them.
+        madsim::time::sleep(Duration::from_millis(1)).await;
     }
 
     /// The way into a node that listens. A paused one does not answer.

@@ -222,7 +222,7 @@ async fn simulate(plan: Plan, streams: Streams, keep: Keep, changes: Changes, wi
     window.0.lock().unwrap_or_else(PoisonError::into_inner).take();
     let cluster = run.cluster.clone();
     let report = run.report(verdict, marks::take());
-    cluster.close();
+    cluster.close().await;
     report
 }
 

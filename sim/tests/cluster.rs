@@ -217,7 +217,7 @@ fn a_closed_cluster_frees_its_world() {
             cluster.nodes().for_each(|node| cluster.start(node));
             cluster.world().sleep_us(500_000).await;
             if close {
-                cluster.close();
+                cluster.close().await;
             }
             worlds.push(Arc::downgrade(cluster.world()));
         }

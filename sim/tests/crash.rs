@@ -30,6 +30,7 @@ fn a_panic_leaves_the_trace_and_the_history() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "whoever looks into a run stands beside it")]
 fn a_run_that_goes_on_can_be_looked_into() {
     let window = Window::default();
     let seen = window.clone();

@@ -48,6 +48,8 @@ pub enum Event {
         /// All its versions now, the winner first; none when it is gone.
         versions: Vec<Version>,
     },
+    /// All that came with snapshots so far is on this node's own disk.
+    Kept,
     /// A tombstone was dropped.
     Collected {
         /// Which key.
@@ -107,6 +109,7 @@ impl fmt::Display for Event {
             Self::Applied { write, winner } => write!(f, "applied {write} winner {winner}"),
             Self::Promised { actor, upto } => write!(f, "promised {actor} {upto}"),
             Self::Installed { key, versions } => write!(f, "installed {key} ({} versions)", versions.len()),
+            Self::Kept => write!(f, "kept what was installed"),
             Self::Collected { key, order } => write!(f, "collected {key} {order}"),
             Self::Stable(hlc) => write!(f, "stable {hlc}"),
             Self::Acknowledged(dot) => write!(f, "acknowledged {dot}"),

@@ -152,6 +152,7 @@ impl Node {
     /// This node's own snapshot is on its disk: what was taken over before it counts as applied.
     pub(super) fn transfer_durable(&mut self) {
         let Some(transfer) = self.transfer.take_if(|transfer| transfer.installed) else { return };
+        self.observe(|| Event::Kept);
         match transfer.purpose {
             Purpose::CatchUp => {
                 reached(Mark::TransferFinished);

@@ -206,7 +206,9 @@ impl Judge {
                     self.heed(durability::check_recovery(&self.replicas, node, applied))?;
                 }
                 self.note_change(node);
-                self.replicas.recover(node, applied);
+                for op in self.replicas.recover(node, applied) {
+                    self.books.lose(op);
+                }
                 self.note_writing(node, (!takes_writes).then_some(self.now_us));
             }
             Event::Found { key, versions } => {
@@ -223,6 +225,7 @@ impl Judge {
                 }
             }
             Event::Installed { key, versions } => self.installed(node, key, versions)?,
+            Event::Kept => self.replicas.keep_installed(node),
             Event::Collected { key, order } => {
                 self.heed(tombstones::check(&self.replicas, node, key, *order))?;
                 self.replicas.note_collected(key, *order);

@@ -30,8 +30,8 @@ pub struct Replica {
     pub answered: Hlc,
     /// The last winner of each key.
     pub winners: BTreeMap<Key, Dot>,
-    /// Keys whose contents came with a transfer since the last start, with the records that it brought: durable only once the node's
-    /// own snapshot has them.
+    /// Keys whose contents came with a transfer, with the records that it brought, until the node's own snapshot has them: a crash
+    /// before that takes them away.
     pub installed: BTreeMap<Key, BTreeSet<Dot>>,
     /// What the process that starts has found on its disk so far.
     pub found: BTreeMap<Key, Vec<Dot>>,
@@ -61,6 +61,8 @@ pub struct Replicas {
     collected: BTreeMap<Key, Order>,
     /// Records of which every copy was destroyed.
     lost: BTreeSet<Dot>,
+    /// Records of which every copy was destroyed but those that have just come with a transfer and are in no log yet.
+    hanging: BTreeSet<Dot>,
     /// The largest stable time that any node has named.
     stable: Hlc,
 }
@@ -87,6 +89,7 @@ impl Replicas {
             records: Records::default(),
             collected: BTreeMap::new(),
             lost: BTreeSet::new(),
+            hanging: BTreeSet::new(),
             stable: Hlc::ZERO,
         }
     }
@@ -161,6 +164,9 @@ impl Replicas {
     /// Notes that all that a node has is destroyed, and says which operations no replica knows of any more.
     pub fn destroy(&mut self, node: NodeId) -> Vec<OpId> {
         self.records.iter_mut().for_each(|known| known.applied_at.remove(node));
+        if let Some(replica) = self.replicas.get_mut(&node) {
+            replica.recovered = VersionVector::default();
+        }
         let Some(shard) = self.get(node).map(|replica| replica.shard) else { return Vec::new() };
         let survives = |other: &NodeId, replica: &Replica| *other != node && replica.shard == shard && !replica.is_behind();
         let others: Vec<NodeId> =
@@ -173,6 +179,11 @@ impl Replicas {
             .map(|(dot, known)| (dot, known.op))
             .collect();
         self.lost.extend(lost.iter().map(|(dot, _)| *dot));
+        let in_doubt = |dot: &Dot| {
+            actors.contains(&dot.actor) && !self.is_lost(*dot) && !others.iter().any(|other| self.has_durably(*other, *dot))
+        };
+        let hanging: Vec<Dot> = self.records.iter().map(|(dot, _)| dot).filter(in_doubt).collect();
+        self.hanging.extend(hanging);
         lost.into_iter().filter_map(|(_, op)| op).collect()
     }
 
@@ -208,6 +219,20 @@ impl Replicas {
         holds || self.recovered(node, dot)
     }
 
+    /// The same, and no crash could take it away.
+    fn has_durably(&self, node: NodeId, dot: Dot) -> bool {
+        let is_fresh = |replica: &Replica| replica.installed.values().any(|brought| brought.contains(&dot));
+        self.has(node, dot) && !self.get(node).is_some_and(is_fresh)
+    }
+
+    /// Notes that all that came with snapshots is on a node's own disk.
+    pub fn keep_installed(&mut self, node: NodeId) {
+        let Some(replica) = self.replicas.get_mut(&node) else { return };
+        for dot in std::mem::take(&mut replica.installed).into_values().flatten() {
+            self.hanging.remove(&dot);
+        }
+    }
+
     /// Whether a replica has applied a record in its present life, or before it by what it says.
     pub fn counts_as_applied(&self, node: NodeId, dot: Dot) -> bool {
         let said = self.record(dot).is_some_and(|known| known.said_at.contains(node));
@@ -231,7 +256,7 @@ impl Replicas {
         let held = self.records.iter().filter(|(_, known)| known.applied_at.contains(node)).map(|(dot, _)| dot);
         held.into_iter().all(|dot| {
             let is_needless = !others.is_empty() && others.iter().all(|other| self.is_superseded(*other, dot));
-            is_needless || others.iter().any(|other| self.has(*other, dot))
+            is_needless || others.iter().any(|other| self.has_durably(*other, dot))
         })
     }
 
@@ -298,9 +323,10 @@ impl Replicas {
         key.and_then(|key| self.collected(key)).max(Some(stable))
     }
 
-    /// Notes how far a node says that it had applied when it started, with what it found on its disk.
-    pub fn recover(&mut self, node: NodeId, applied: &VersionVector) {
-        let Some(replica) = self.replicas.get_mut(&node) else { return };
+    /// Notes how far a node says that it had applied when it started, with what it found on its disk. Says which operations no replica
+    /// knows of any more: what was left of them had come with a transfer, and was gone with the process.
+    pub fn recover(&mut self, node: NodeId, applied: &VersionVector) -> Vec<OpId> {
+        let Some(replica) = self.replicas.get_mut(&node) else { return Vec::new() };
         if replica.may_lose || replica.is_damaged {
             replica.owes.join(&std::mem::take(&mut replica.promised));
             replica.winners.clear();
@@ -309,8 +335,9 @@ impl Replicas {
         replica.may_lose = false;
         replica.recovered = applied.clone();
         let found = std::mem::take(&mut replica.found);
-        for key in std::mem::take(&mut replica.installed).into_keys() {
-            replica.winners.remove(&key);
+        let installed = std::mem::take(&mut replica.installed);
+        for key in installed.keys() {
+            replica.winners.remove(key);
         }
         for known in self.records.iter_mut() {
             known.applied_at.remove(node);
@@ -326,5 +353,10 @@ impl Replicas {
                 replica.winners.insert(key, *winner);
             }
         }
+        let brought: Vec<Dot> = installed.into_values().flatten().filter(|dot| self.hanging.remove(dot)).collect();
+        let others: Vec<NodeId> = self.replicas.keys().copied().collect();
+        let lost: Vec<Dot> = brought.into_iter().filter(|dot| !others.iter().any(|other| self.has(*other, *dot))).collect();
+        self.lost.extend(&lost);
+        lost.into_iter().filter_map(|dot| self.record(dot).and_then(|known| known.op)).collect()
     }
 }

@@ -122,6 +122,7 @@ impl Observer for Notes {
             // How a replica learns of things and forgets them, and when, is its own affair.
             Event::Promised { .. }
             | Event::Stable(_)
+            | Event::Kept
             | Event::Collected { .. }
             | Event::Acknowledged(_)
             | Event::Suspected(_)

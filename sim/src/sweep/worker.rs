@@ -131,7 +131,10 @@ fn run_within(plan: &Plan, limit: Duration) -> Report {
     let window = Window::default();
     let (sender, done) = mpsc::channel();
     let (plan, seen) = (plan.clone(), window.clone());
-    thread::spawn(move || sender.send(run_watched(plan, Keep::All, seen)));
+    thread::spawn(move || {
+        // Nobody takes it when it comes too late.
+        let _ = sender.send(run_watched(plan, Keep::All, seen));
+    });
     let hangs = || Verdict::Crash(format!("hangs: no end within {} s", limit.as_secs()));
     done.recv_timeout(limit).unwrap_or_else(|_| window.report(hangs()))
 }

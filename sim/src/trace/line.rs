@@ -78,6 +78,7 @@ pub(super) fn key_of(event: &Event) -> Option<Key> {
         Event::Recovered { .. }
         | Event::Promised { .. }
         | Event::Stable(_)
+        | Event::Kept
         | Event::Acknowledged(_)
         | Event::Suspected(_)
         | Event::Trusted(_)

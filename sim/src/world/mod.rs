@@ -61,6 +61,8 @@ use crate::{
 
 struct State {
     agenda: Agenda,
+    /// Nothing happens any more.
+    closed: bool,
     network: Network,
     trace: Trace,
     clocks: Vec<Clock>,
@@ -86,6 +88,7 @@ impl World {
         let world = Arc::new(Self {
             state: Mutex::new(State {
                 agenda: Agenda::new(),
+                closed: false,
                 network: Network::new(nodes, streams),
                 trace,
                 clocks: vec![Clock::default(); nodes],
@@ -114,6 +117,7 @@ impl World {
         let observer = lock(&self.observer).take();
         let (agenda, lives) = {
             let mut state = self.state();
+            state.closed = true;
             (std::mem::replace(&mut state.agenda, Agenda::new()), std::mem::take(&mut state.lives))
         };
         // Dropped without the lock: what is freed by it may ask the world.

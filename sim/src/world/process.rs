@@ -81,6 +81,9 @@ impl World {
     pub(super) fn poll_agenda(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut guard = self.state();
         let state = &mut *guard;
+        if state.closed {
+            return Poll::Ready(());
+        }
         if state.agenda.attend(context.waker()) == Turn::First {
             return Poll::Pending;
         }
