@@ -161,7 +161,7 @@ impl Cluster {
 
     /// Starts a node's process, if none lives. It listens once it has recovered what is on its disk.
     pub fn start(self: &Arc<Self>, node: NodeId) {
-        if !self.world.lives(node) {
+        if !self.world.lives(node) && !self.world.is_closed() {
             let env = self.world.boot(node);
             env.spawn(self.clone().boot(env.clone()));
         }
@@ -191,8 +191,8 @@ impl Cluster {
     pub async fn close(&self) {
         self.nodes().for_each(|node| self.end(node, Death::Kill));
         self.world.close();
-        // madsim drops the tasks of who was killed when it comes to them.
-        madsim::time::sleep(Duration::from_millis(1)).await;
+        // madsim drops the tasks of who was killed when it comes to them, and wakes the world's own for the last time.
+        madsim::time::sleep(Duration::from_secs(1)).await;
     }
 
     /// The way into a node that listens. A paused one does not answer.

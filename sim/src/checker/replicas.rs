@@ -30,9 +30,11 @@ pub struct Replica {
     pub answered: Hlc,
     /// The last winner of each key.
     pub winners: BTreeMap<Key, Dot>,
-    /// Keys whose contents came with a transfer, with the records that it brought, until the node's own snapshot has them: a crash
-    /// before that takes them away.
+    /// Keys whose contents came with a transfer since the last start, with the records that it brought: they may lie above the vector
+    /// that counts for the node from then on.
     pub installed: BTreeMap<Key, BTreeSet<Dot>>,
+    /// What came with a transfer and is not in the node's own snapshot yet: a crash takes it away.
+    fresh: BTreeSet<Dot>,
     /// What the process that starts has found on its disk so far.
     pub found: BTreeMap<Key, Vec<Dot>>,
     /// Whether its next start may find less than it had: its disk was lost, or its fsync policy is lax.
@@ -78,6 +80,7 @@ impl Replicas {
             answered: Hlc::ZERO,
             winners: BTreeMap::new(),
             installed: BTreeMap::new(),
+            fresh: BTreeSet::new(),
             found: BTreeMap::new(),
             may_lose: false,
             is_damaged: false,
@@ -206,6 +209,8 @@ impl Replicas {
             known.applied_at.insert(node)
         });
         if let Some(replica) = self.replicas.get_mut(&node) {
+            let brought: Vec<Dot> = brought.copied().collect();
+            replica.fresh.extend(&brought);
             replica.installed.entry(key.clone()).or_default().extend(brought);
             if let Some(winner) = dots.first() {
                 replica.winners.insert(key.clone(), *winner);
@@ -221,14 +226,13 @@ impl Replicas {
 
     /// The same, and no crash could take it away.
     fn has_durably(&self, node: NodeId, dot: Dot) -> bool {
-        let is_fresh = |replica: &Replica| replica.installed.values().any(|brought| brought.contains(&dot));
-        self.has(node, dot) && !self.get(node).is_some_and(is_fresh)
+        self.has(node, dot) && !self.get(node).is_some_and(|replica| replica.fresh.contains(&dot))
     }
 
     /// Notes that all that came with snapshots is on a node's own disk.
     pub fn keep_installed(&mut self, node: NodeId) {
         let Some(replica) = self.replicas.get_mut(&node) else { return };
-        for dot in std::mem::take(&mut replica.installed).into_values().flatten() {
+        for dot in std::mem::take(&mut replica.fresh) {
             self.hanging.remove(&dot);
         }
     }
@@ -335,9 +339,9 @@ impl Replicas {
         replica.may_lose = false;
         replica.recovered = applied.clone();
         let found = std::mem::take(&mut replica.found);
-        let installed = std::mem::take(&mut replica.installed);
-        for key in installed.keys() {
-            replica.winners.remove(key);
+        let fresh = std::mem::take(&mut replica.fresh);
+        for key in std::mem::take(&mut replica.installed).into_keys() {
+            replica.winners.remove(&key);
         }
         for known in self.records.iter_mut() {
             known.applied_at.remove(node);
@@ -353,7 +357,7 @@ impl Replicas {
                 replica.winners.insert(key, *winner);
             }
         }
-        let brought: Vec<Dot> = installed.into_values().flatten().filter(|dot| self.hanging.remove(dot)).collect();
+        let brought: Vec<Dot> = fresh.into_iter().filter(|dot| self.hanging.remove(dot)).collect();
         let others: Vec<NodeId> = self.replicas.keys().copied().collect();
         let lost: Vec<Dot> = brought.into_iter().filter(|dot| !others.iter().any(|other| self.has(*other, *dot))).collect();
         self.lost.extend(&lost);

@@ -98,6 +98,11 @@ impl Agenda {
         roused.for_each(|(_, sleeper)| sleeper.waker.wake());
     }
 
+    /// Wakes everybody, whatever for.
+    pub fn wake_all(self) {
+        self.sleepers.into_values().for_each(|sleeper| sleeper.waker.wake());
+    }
+
     /// The node that something that is due has to do with: where a frame arrives, where a sleeper wakes.
     pub fn node_of(&self, due: &Due) -> Option<usize> {
         match due {

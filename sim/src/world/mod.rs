@@ -118,10 +118,17 @@ impl World {
         let (agenda, lives) = {
             let mut state = self.state();
             state.closed = true;
-            (std::mem::replace(&mut state.agenda, Agenda::new()), std::mem::take(&mut state.lives))
+            let none = vec![None; state.lives.len()];
+            (std::mem::replace(&mut state.agenda, Agenda::new()), std::mem::replace(&mut state.lives, none))
         };
-        // Dropped without the lock: what is freed by it may ask the world.
-        drop((observer, agenda, lives));
+        // Without the lock: who is woken or freed may ask the world.
+        agenda.wake_all();
+        drop((observer, lives));
+    }
+
+    /// Whether it was closed.
+    pub fn is_closed(&self) -> bool {
+        self.state().closed
     }
 
     /// How many nodes there are.

@@ -53,6 +53,10 @@ impl World {
         context: &mut Context<'_>,
     ) -> Poll<()> {
         let mut state = self.state();
+        if state.closed {
+            // Whoever waits goes on, to its end: a task that nobody wakes again would never be freed.
+            return Poll::Ready(());
+        }
         let now_us = state.agenda.now_us();
         let node = node.map(row);
         let at_us = match until {
