@@ -106,7 +106,7 @@ impl Cluster {
         let (mut watch, ledger, process) = (control.watch(None), self.ledger.clone(), self.processes);
         env.spawn(async move {
             loop {
-                let state = watch.next().await;
+                let state = watch.changed().await;
                 ledger.lock().expect("no panic").decided((node, process), &state);
             }
         });
@@ -154,9 +154,11 @@ impl Cluster {
         let limit_us = self.world.now_us() + limit_ms * 1_000;
         while !holds(self) {
             if self.world.now_us() >= limit_us {
-                let told: Vec<String> = self.running.iter().map(|(node, (_, control))| {
-                    format!("{node}: {:?} {:?}", control.status(), control.current())
-                }).collect();
+                let told: Vec<String> = self
+                    .running
+                    .iter()
+                    .map(|(node, (_, control))| format!("{node}: {:?} {:?}", control.status(), control.current()))
+                    .collect();
                 panic!("not within {limit_ms} ms: {what}\n{}", told.join("\n"));
             }
             self.sleep_ms(20).await;
@@ -174,6 +176,8 @@ impl Cluster {
             first.0.is_some() && first.1.is_some() && views.all(|view| view == first)
         })
         .await;
+        // Those who listen at the nodes have their turn.
+        self.sleep_ms(5).await;
     }
 
     /// The epoch that a node knows.

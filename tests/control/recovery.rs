@@ -53,9 +53,9 @@ fn a_majority_that_hears_of_a_newer_generation_leaves_its_own() {
         cluster.until("it goes on", 5_000, |cluster| cluster.epoch(node(2)) == recovered).await;
         cluster.make(node(0)).await;
         cluster.set_flow(&[node(2)].into(), Flow::Open);
-        cluster.until("all are in the new one", 20_000, |cluster| {
-            (0..3).all(|number| cluster.epoch(node(number)).generation == 1)
-        }).await;
+        cluster
+            .until("all are in the new one", 20_000, |cluster| (0..3).all(|number| cluster.epoch(node(number)).generation == 1))
+            .await;
         cluster.settled(20_000).await;
         cluster.make(node(1)).await;
     });
@@ -74,9 +74,9 @@ fn the_only_voter_comes_back_empty_and_its_learner_goes_on() {
         cluster.wipe(voter);
         cluster.sleep_ms(3_000).await;
         cluster.start(voter);
-        cluster.until("a new generation", 20_000, |cluster| {
-            cluster.running().all(|node| cluster.epoch(node).generation == 1)
-        }).await;
+        cluster
+            .until("a new generation", 20_000, |cluster| cluster.running().all(|node| cluster.epoch(node).generation == 1))
+            .await;
         cluster.settled(10_000).await;
         let parent = cluster.control(voter).current().expect("recovered").parent;
         assert_eq!(parent, Some(epoch));

@@ -193,7 +193,10 @@ fn a_wiped_voter_comes_back_under_another_name() {
                     cluster.running().all(|node| {
                         let status = cluster.control(node).status();
                         let names: BTreeSet<_> = status.voters.iter().map(|voter| voter.node).collect();
-                        names.len() == 3 && status.voters.len() == 3 && status.learners.is_empty() && !status.voters.contains(&before)
+                        names.len() == 3
+                            && status.voters.len() == 3
+                            && status.learners.is_empty()
+                            && !status.voters.contains(&before)
                     })
                 })
                 .await;
@@ -250,7 +253,7 @@ fn a_node_that_was_away_gets_what_lies_between() {
         let mut got = vec![];
         let newest = *expected.last().expect("some");
         while got.last() != Some(&newest) {
-            got.push(watch.next().await.epoch);
+            got.push(watch.changed().await.epoch);
         }
         let kept = &expected[expected.len() - got.len().min(120)..];
         assert_eq!(got, kept, "in order, and none of the last is missing");
@@ -317,4 +320,26 @@ fn a_damaged_file_is_set_aside() {
         assert_eq!(status.set_aside.len(), 1);
         cluster.ledger().close();
     });
+}
+
+/// Prints what an idle group costs. Numbers for documents, nothing to hold.
+#[test]
+#[ignore = "prints numbers"]
+#[expect(clippy::disallowed_methods, clippy::disallowed_macros, reason = "it measures real time, and says what it measured")]
+fn what_an_idle_group_costs() {
+    for count in [1, 3, 7] {
+        run_seeded(1, None, move |streams| async move {
+            let cluster = Cluster::started(count, streams);
+            cluster.settled(20_000).await;
+            cluster.sleep_ms(5_000).await;
+            let (frames, began) = (cluster.world.network_stats().sent, std::time::Instant::now());
+            cluster.sleep_ms(600_000).await;
+            let frames = cluster.world.network_stats().sent - frames;
+            println!(
+                "{count} members: {:.1} frames and {:.3} ms of CPU a second",
+                frames as f64 / 600.0,
+                began.elapsed().as_secs_f64() / 0.6
+            );
+        });
+    }
 }
