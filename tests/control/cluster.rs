@@ -18,7 +18,7 @@ use causeway::{
 use causeway_sim::{
     streams::Streams,
     trace::Trace,
-    world::{Death, Flow, SimEnv, World},
+    world::{Death, Flow, ProcessDisk, SimEnv, World},
 };
 use tokio::sync::mpsc;
 
@@ -77,6 +77,11 @@ impl Cluster {
 
     pub fn control(&self, node: NodeId) -> &Control<Sample> {
         &self.running[&node].1
+    }
+
+    /// The disk of a node that runs.
+    pub fn disk(&self, node: NodeId) -> ProcessDisk {
+        self.running[&node].0.disk()
     }
 
     /// Starts a node's process.
@@ -230,6 +235,7 @@ pub async fn propose(
     ledger: Arc<Mutex<Ledger>>,
     proposal: Proposal<String>,
 ) -> Result<Epoch, ProposeError<String>> {
+    ledger.lock().expect("no panic").asked(&proposal.change);
     let answer = control.propose(proposal.clone()).await;
     ledger.lock().expect("no panic").answered(&proposal.change, &answer);
     answer

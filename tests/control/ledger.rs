@@ -1,7 +1,7 @@
 //! What every member says was decided, judged as it says so: one state an epoch, the same everywhere, each after its parent (I16);
 //! and what proposers were told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use causeway::{
     id::{Epoch, NodeId},
@@ -16,7 +16,9 @@ pub struct Ledger {
     seen: BTreeMap<(NodeId, u64), Epoch>,
     /// Which texts were made, by whom it was told, and which certainly were not.
     made: BTreeMap<String, Epoch>,
-    never: Vec<String>,
+    never: BTreeSet<String>,
+    /// How often each was asked for.
+    asked: BTreeMap<String, u32>,
 }
 
 impl Ledger {
@@ -36,18 +38,31 @@ impl Ledger {
         }
     }
 
-    /// A proposer is told what became of a text that nobody else proposes.
+    /// A text is proposed, for the first time or again.
+    pub fn asked(&mut self, text: &str) {
+        *self.asked.entry(text.to_owned()).or_default() += 1;
+        self.never.remove(text);
+    }
+
+    /// A proposer is told what became of a text.
     pub fn answered(&mut self, text: &str, answer: &Result<Epoch, ProposeError<String>>) {
-        match answer {
+        let is_never = match answer {
             Ok(epoch) => {
                 let before = self.made.insert(text.to_owned(), *epoch);
                 assert!(before.is_none_or(|before| before == *epoch), "{text:?} made twice: {before:?} and {epoch}");
+                false
             }
-            Err(ProposeError::Unknown) => {}
-            Err(_) => {
-                assert!(!self.states.values().any(|state| state.text == text), "{text:?} was made, and told {answer:?}");
-                self.never.push(text.to_owned());
+            Err(ProposeError::Unknown) => false,
+            // They speak of this call alone.
+            Err(ProposeError::NoMajority | ProposeError::Stopping) => self.asked.get(text) == Some(&1),
+            Err(ProposeError::Conflict { .. } | ProposeError::Refused(_)) => {
+                assert!(!self.made.contains_key(text), "{text:?} was made, and is told {answer:?}");
+                true
             }
+        };
+        if is_never {
+            assert!(!self.states.values().any(|state| state.text == text), "{text:?} was made, and told {answer:?}");
+            self.never.insert(text.to_owned());
         }
     }
 

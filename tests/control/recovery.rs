@@ -2,7 +2,10 @@
 
 use causeway::{
     id::Epoch,
-    runtime::control::{ControlLog, ProposeError, RecoverError},
+    runtime::{
+        Disk,
+        control::{ASIDE_PREFIX, ControlLog, ProposeError, RecoverError},
+    },
 };
 use causeway_sim::world::{Death, Flow};
 
@@ -37,6 +40,10 @@ fn one_of_three_goes_on_and_the_others_come_back_fenced() {
         cluster.until("three vote", 10_000, |cluster| cluster.control(node(1)).status().voters.len() == 3).await;
         assert!((0..3).all(|number| cluster.control(node(number)).status().group.map(|group| group.generation) == Some(1)));
         cluster.make(node(2)).await;
+        for number in 0..3 {
+            let names = cluster.disk(node(number)).list().await.expect("it is well");
+            assert!(names.iter().any(|name| name.starts_with(ASIDE_PREFIX)), "{names:?}");
+        }
         assert_eq!(of_old(&cluster), old, "the old group decided nothing");
     });
 }

@@ -61,14 +61,14 @@ pub enum ProposeError<R: Debug + Display> {
     /// The change does not fit. Certainly not made.
     #[error("refused: {0}")]
     Refused(R),
-    /// No leader was found in time that took it. Certainly not made, and it never will be unless it is proposed again.
+    /// No leader was found in time that took it: what was proposed by this call is not made and never will be.
     #[error("no majority of the control log is reachable")]
     NoMajority,
     /// It was handed over and no answer came in time: it may have been made, and it may still be. Propose it again, under the same
     /// operation id, to learn which.
     #[error("the outcome is unknown")]
     Unknown,
-    /// This node goes down, or takes no part in the control log any more. Certainly not made.
+    /// This node goes down, or takes no part in the control log any more. Not made by this call.
     #[error("the control log has stopped here")]
     Stopping,
 }

@@ -69,7 +69,7 @@ pub struct ControlStatus {
     pub voters: BTreeSet<MemberId>,
     /// Who learns.
     pub learners: BTreeSet<MemberId>,
-    /// Files that were found damaged, failed, or belonged to an older generation, and are kept under these names.
+    /// A file that was found damaged when this process started is kept under this name.
     pub set_aside: Vec<String>,
 }
 

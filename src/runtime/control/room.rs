@@ -155,8 +155,6 @@ async fn run<E: Env, D: Decided>(env: E, plan: ControlPlan<D>, links: ControlLin
         if next != Phase::Member {
             return;
         }
-        // What was said about the group that was left.
-        while ends_out.try_recv().is_ok() {}
     }
 }
 
@@ -243,8 +241,18 @@ impl<D: Decided> Room<D> {
         };
         tokio::select! {
             biased;
-            end = ends.recv() => end.unwrap_or(End::Failed),
+            end = self.next_end(ends) => end,
             ended = life => ended.unwrap_or(End::Failed),
+        }
+    }
+
+    /// What ends this life: not what ended the one before.
+    async fn next_end(&self, ends: &mut mpsc::UnboundedReceiver<End>) -> End {
+        loop {
+            match ends.recv().await {
+                Some(End::Newer(group)) if self.group().is_some_and(|mine| mine.generation >= group.generation) => {}
+                end => return end.unwrap_or(End::Failed),
+            }
         }
     }
 

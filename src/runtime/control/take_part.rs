@@ -174,7 +174,7 @@ impl<D: Decided> Room<D> {
         heirs.retain(|heir| heir.node != voter.node);
         let first = heirs.first().map(|heir| heir.node);
         let first = first.or_else(|| self.plan.listed.iter().find(|node| **node != voter.node).copied());
-        is_lost && first == Some(self.plan.me)
+        is_lost && self.leaderless_us() > UNLED_US && first == Some(self.plan.me)
     }
 
     async fn keep_voters(&self, running: &Running<D>) {

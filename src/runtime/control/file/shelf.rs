@@ -44,7 +44,7 @@ pub enum Opened {
 pub(super) enum Order<D: Decided> {
     /// Keep a record, if the file is still the one that it is for; `None`: whichever it is.
     Keep(Option<u64>, Record<D>, oneshot::Sender<Result<(), Failure>>),
-    /// Set the file aside and begin another one, with this in it.
+    /// Keep a copy of the file under another name, and begin another one with this in it.
     Leave(Box<Content<D>>, oneshot::Sender<Result<(), Failure>>),
 }
 
@@ -97,7 +97,7 @@ impl<D: Decided> Shelf<D> {
         result.await.unwrap_or_else(|_| Err(Failure("it is closed".to_owned())))
     }
 
-    /// Sets the file aside and begins another one with this content.
+    /// Keeps a copy of the file under another name, and begins another one with this content.
     ///
     /// # Errors
     /// The file failed.

@@ -77,9 +77,13 @@ pub(super) async fn recover<E: Env, D: Decided>(env: &E, files: Arc<AtomicU64>) 
     Ok((Writer::create(env, content, chance, files).await?, Opened::Damaged { aside }))
 }
 
+fn aside_name(random: u64) -> String {
+    format!("{ASIDE_PREFIX}{random:016x}")
+}
+
 /// Renames the file, durably, and says how it is called now.
 async fn set_aside<E: Env>(env: &E, random: u64) -> io::Result<String> {
-    let aside = format!("{ASIDE_PREFIX}{random:016x}");
+    let aside = aside_name(random);
     env.disk().rename(CONTROL_NAME, &aside).await?;
     env.disk().sync_dir().await?;
     Ok(aside)
@@ -200,17 +204,29 @@ impl<E: Env, D: Decided> Writer<E, D> {
         }
     }
 
-    /// Sets the file aside and begins another one.
+    /// Begins another file in the place of this one, of which a copy stays. At no time is there no file: without one this would
+    /// be an empty disk, which may found.
     async fn leave(&mut self, content: Content<D>) -> Result<(), Failure> {
-        let random = self.chance.next_u64();
-        set_aside(&self.env, random).await.map_err(Failure::of)?;
-        let salt = self.chance.next_u64();
+        let (random, salt) = (self.chance.next_u64(), self.chance.next_u64());
+        match self.copy_aside(random).await {
+            // Where there is no room for the copy, going on matters more.
+            Err(error) if is_full(&error) => drop(self.env.disk().remove(&aside_name(random)).await),
+            copied => copied.map_err(Failure::of)?,
+        }
         let (file, end) = write_anew(&self.env, &content, salt).await.map_err(Failure::of)?;
         (self.file, self.salt, self.end, self.durable) = (file, salt, end, end);
         self.seal().await;
         *locked(&self.content) = content;
         self.files.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    async fn copy_aside(&self, random: u64) -> io::Result<()> {
+        let mut bytes = vec![0; self.end];
+        self.file.read_at(0, &mut bytes).await?;
+        let copy = self.env.disk().open(&aside_name(random)).await?;
+        copy.write_at(0, &bytes).await?;
+        copy.sync().await
     }
 }
 
