@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
+use bytes::Bytes;
 use causeway::{
     id::{Epoch, NodeId},
     runtime::{
@@ -90,7 +91,8 @@ impl Cluster {
         self.processes += 1;
         let (to_room, incoming) = mpsc::unbounded_channel();
         let links = env.clone();
-        let send = Arc::new(move |to, frame| {
+        let send = Arc::new(move |to, frame: Bytes| {
+            assert!(frame.len() <= 256 << 10, "a frame of {} bytes holds up all others", frame.len());
             let _ = links.send(to, frame);
         });
         let plan = ControlPlan {

@@ -262,6 +262,27 @@ fn a_node_that_was_away_gets_what_lies_between() {
 }
 
 #[test]
+fn large_states_travel_in_pieces() {
+    with_seeds(|streams| async move {
+        let mut cluster = Cluster::started(3, streams);
+        cluster.settled(10_000).await;
+        for _ in 0..70 {
+            let mut proposal = cluster.proposal(node(0));
+            proposal.change.extend(std::iter::repeat_n('x', 60_000));
+            let _ = cluster.propose(node(0), proposal).await;
+            cluster.settled(10_000).await;
+        }
+        let states = cluster.ledger().states().len();
+        assert!(states > 60, "{states}");
+        cluster.wipe(node(2));
+        cluster.sleep_ms(1_000).await;
+        cluster.start(node(2));
+        cluster.settled(20_000).await;
+        cluster.make(node(2)).await;
+    });
+}
+
+#[test]
 fn a_full_disk_holds_a_member_up_and_no_more() {
     with_seeds(|streams| async move {
         let mut cluster = Cluster::started(3, streams);

@@ -26,7 +26,7 @@ const READS: usize = 3;
 /// How much room a file has beyond what it holds.
 const SPARE_BYTES: usize = 64 << 10;
 
-/// A file longer than this, and than four times what it would be anew, is written anew.
+/// A file longer than this, and than four times what it holds, is written anew.
 const REWRITE_BYTES: usize = 256 << 10;
 
 /// How long a write waits for room before it tries again.
@@ -43,6 +43,8 @@ pub(super) struct Writer<E: Env, D: Decided> {
     /// Where the next frame goes. All before it is durable, but for commit marks.
     end: usize,
     durable: usize,
+    /// How long the file grows before it is written anew.
+    rewrite_at: usize,
 }
 
 /// What is on the disk: recovered, or a file for a disk that has none.
@@ -68,7 +70,8 @@ pub(super) async fn recover<E: Env, D: Decided>(env: &E, files: Arc<AtomicU64>) 
         file.sync().await?;
         disk.sync_dir().await?;
         let content = Arc::new(Mutex::new(content));
-        let mut writer = Writer { env: env.clone(), file, content, chance, files, salt, end, durable: end };
+        let mut writer =
+            Writer { env: env.clone(), file, content, chance, files, salt, end, durable: end, rewrite_at: REWRITE_BYTES };
         writer.seal().await;
         return Ok((writer, Opened::Whole));
     }
@@ -99,7 +102,8 @@ impl<E: Env, D: Decided> Writer<E, D> {
         let salt = chance.next_u64();
         let (file, end) = write_anew(env, &content, salt).await?;
         let content = Arc::new(Mutex::new(content));
-        let mut writer = Self { env: env.clone(), file, content, chance, files, salt, end, durable: end };
+        let mut writer =
+            Self { env: env.clone(), file, content, chance, files, salt, end, durable: end, rewrite_at: REWRITE_BYTES };
         writer.seal().await;
         Ok(writer)
     }
@@ -151,7 +155,7 @@ impl<E: Env, D: Decided> Writer<E, D> {
             self.seal().await;
         }
         locked(&self.content).apply(record);
-        if self.end > REWRITE_BYTES {
+        if self.end >= self.rewrite_at {
             self.rewrite().await?;
         }
         Ok(())
@@ -182,15 +186,12 @@ impl<E: Env, D: Decided> Writer<E, D> {
         let content = locked(&self.content).clone();
         let needed: usize =
             content.records().iter().filter_map(|record| postcard::experimental::serialized_size(record).ok()).sum();
-        if self.end < 4 * needed {
+        self.rewrite_at = REWRITE_BYTES.max(4 * needed);
+        if self.end < self.rewrite_at {
             return Ok(());
         }
-        self.replace(&content).await
-    }
-
-    async fn replace(&mut self, content: &Content<D>) -> Result<(), Failure> {
         let salt = self.chance.next_u64();
-        match write_anew(&self.env, content, salt).await {
+        match write_anew(&self.env, &content, salt).await {
             Ok((file, end)) => {
                 (self.file, self.salt, self.end, self.durable) = (file, salt, end, end);
                 self.seal().await;
@@ -198,6 +199,7 @@ impl<E: Env, D: Decided> Writer<E, D> {
             }
             Err(error) if is_full(&error) => {
                 let _ = self.env.disk().remove(TEMPORARY_NAME).await;
+                self.rewrite_at = self.end + REWRITE_BYTES / 4;
                 Ok(())
             }
             Err(error) => Err(Failure::of(error)),
