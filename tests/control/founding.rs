@@ -6,9 +6,12 @@ use causeway::runtime::control::ControlLog;
 use causeway_sim::{
     seeded::run_seeded,
     streams::Purpose,
-    world::{Death, Flow, Link},
+    world::{Death, Flow, Link, Order},
 };
-use rand::{RngExt, seq::SliceRandom};
+use rand::{
+    RngExt,
+    seq::{IndexedRandom, SliceRandom},
+};
 
 use super::{
     cluster::{Cluster, node, nodes},
@@ -99,6 +102,76 @@ fn there_is_one_first_state_whatever_happens_meanwhile() {
                 }
             }
             is_one(&mut cluster, 60_000).await;
+        });
+    }
+}
+
+/// All attempt at once over slow links that lose much, nobody waits for all, and they end and start again in the middle: what
+/// staggered, patient nodes make rare.
+#[test]
+fn of_rival_attempts_one_is_settled() {
+    for seed in 0..100 {
+        run_seeded(seed, None, |streams| async move {
+            let mut chance = streams.stream(Purpose::Faults);
+            let count = *[3, 3, 4, 5].choose(&mut chance).expect("some");
+            let mut cluster = Cluster::new(count, streams);
+            cluster.settings.founding_patience_ms = 1;
+            cluster.world.change_links(|_, _, link| {
+                *link = Link { latency_us: 1_000..=240_000, loss: 0.3, order: Order::Any, ..link.clone() };
+            });
+            // Who waits longest before its first attempt starts first.
+            for number in (0..count).rev() {
+                cluster.start(node(number));
+                cluster.sleep_ms(chance.random_range(50..150)).await;
+            }
+            for _ in 0..20 {
+                let some = node(chance.random_range(0..count));
+                if cluster.world.lives(some) {
+                    cluster.end(some, Death::PowerLoss);
+                } else {
+                    cluster.start(some);
+                }
+                cluster.sleep_ms(chance.random_range(1..700)).await;
+            }
+            cluster.world.change_links(|_, _, link| *link = Link::default());
+            for number in 0..count {
+                if !cluster.world.lives(node(number)) {
+                    cluster.start(node(number));
+                }
+            }
+            is_one(&mut cluster, 60_000).await;
+        });
+    }
+}
+
+/// Whoever knows first that a founding is settled goes down before anyone hears of it: the others come to the same one.
+#[test]
+fn what_one_node_settled_unheard_is_what_all_settle() {
+    for seed in 0..40 {
+        run_seeded(seed, None, |streams| async move {
+            let count = *[3, 4, 5].choose(&mut streams.stream(Purpose::Shape)).expect("some");
+            let mut cluster = Cluster::new(count, streams);
+            cluster.settings.founding_patience_ms = 1;
+            cluster.world.change_links(|_, _, link| link.latency_us = 5_000..=200_000);
+            for number in (0..count).rev() {
+                cluster.start(node(number));
+            }
+            let is_member = |cluster: &Cluster, node| cluster.control(node).status().phase.to_string() == "member";
+            let first = loop {
+                let first = cluster.running().find(|node| is_member(&cluster, *node));
+                if let Some(first) = first {
+                    break first;
+                }
+                cluster.world.sleep_us(200).await;
+            };
+            cluster.set_flow(&[first].into(), Flow::Cut);
+            cluster.end(first, Death::PowerLoss);
+            cluster
+                .until("the others are in a group", 20_000, |cluster| cluster.running().all(|node| is_member(cluster, node)))
+                .await;
+            cluster.set_flow(&[first].into(), Flow::Open);
+            cluster.start(first);
+            is_one(&mut cluster, 30_000).await;
         });
     }
 }

@@ -16,7 +16,7 @@ use super::cluster::{Cluster, node, nodes, propose};
 
 /// Runs a story with some seeds.
 pub fn with_seeds<F: Future<Output = ()> + 'static>(story: impl Fn(Streams) -> F + Copy + Send + 'static) {
-    for seed in 0..8 {
+    for seed in 0..4 {
         run_seeded(seed, None, story);
     }
 }

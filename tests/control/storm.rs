@@ -181,20 +181,20 @@ fn storms(seeds: Range<u64>) -> usize {
 
 #[test]
 fn whatever_happens_there_is_one_state_an_epoch() {
-    let made = storms(0..12);
-    assert!(made > 60, "{made} changes were made: too few to show anything");
+    let made = storms(0..8);
+    assert!(made > 40, "{made} changes were made: too few to show anything");
 }
 
 #[test]
 #[ignore = "some minutes"]
 fn whatever_happens_there_is_one_state_an_epoch_in_many_storms() {
-    let made = storms(1_000..1_400);
+    let made = storms(2_000..2_350);
     assert!(made > 2_000, "{made}");
 }
 
 #[test]
 fn a_seed_gives_one_trace() {
-    for seed in 0..4 {
+    for seed in 0..2 {
         assert_eq!(run_seeded(seed, None, storm), run_seeded(seed, None, storm), "seed {seed}");
     }
 }

@@ -8,7 +8,7 @@ use openraft_rt::AsyncRuntime;
 use super::{
     decided::Decided,
     desk::Answered,
-    founding::{Acceptor, Ballot, Founding, Promise, Promises, majority},
+    founding::{Ballot, Founding, Promise, Promises, majority},
     machine::Machine,
     member::{Group, MemberId},
     raft_runtime::EnvRuntime,
@@ -41,7 +41,7 @@ impl<D: Decided> Room<D> {
             match self.attempt(Ballot { round, node: self.plan.me.0 }, enough).await {
                 Attempt::InGroup(group) => self.settle(group, None).await.ok()?,
                 Attempt::Settled(founding) => {
-                    self.settle(founding.group, Some(Acceptor::settled(founding.clone()))).await.ok()?;
+                    self.settle(founding.group, Some(founding.clone())).await.ok()?;
                     for node in self.others() {
                         self.desk.tell(node, Ask::Settled(founding.clone()));
                     }

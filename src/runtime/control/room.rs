@@ -18,7 +18,7 @@ use super::{
     decided::{Decided, ProposeError},
     desk::{Desk, SendFrame},
     file::{self, Content, Opened, Record, Shelf},
-    founding::Acceptor,
+    founding::{Acceptor, Founding},
     handle::{Control, ControlStatus, Liveness, Order, Phase, RecoverError},
     machine_store::MachineStore,
     member::{Group, MemberId},
@@ -291,16 +291,28 @@ impl<D: Decided> Room<D> {
         self.shelf.leave(content).await
     }
 
-    /// Notes a group that is settled. From here on this disk founds none.
-    pub async fn settle(&self, group: Group, founding: Option<Acceptor<D>>) -> Result<(), file::Failure> {
+    /// Notes a group that is settled, and how it begins where that is known. From here on this disk founds none.
+    pub async fn settle(&self, group: Group, founding: Option<Founding<D>>) -> Result<(), file::Failure> {
         let _turn = self.founding_turn.lock().await;
-        if self.group().is_some() {
-            return Ok(());
+        let mine = self.group();
+        if let Some(founding) = founding
+            && mine.is_none_or(|mine| mine == group)
+            && self.founding().is_none()
+        {
+            self.shelf.keep(Record::Founding(Acceptor::settled(founding))).await?;
         }
-        if let Some(founding) = founding {
-            self.shelf.keep(Record::Founding(founding)).await?;
+        if mine.is_none() {
+            self.shelf.keep(Record::Group(group)).await?;
         }
-        self.shelf.keep(Record::Group(group)).await
+        Ok(())
+    }
+
+    /// How the group that this node is in began, if it knows.
+    pub fn founding(&self) -> Option<Founding<D>> {
+        self.shelf.read(|content| {
+            let founding = content.founding.accepted();
+            founding.filter(|founding| Some(founding.group) == content.group).cloned()
+        })
     }
 
     /// Does what the node asks for.

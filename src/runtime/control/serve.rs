@@ -11,7 +11,6 @@ use super::{
     decided::Decided,
     desk::Answered,
     file::Record,
-    founding::Acceptor,
     raft_runtime::EnvRuntime,
     room::{End, Room, Running},
     wire::{Answer, Ask, Body, Envelope},
@@ -76,7 +75,7 @@ impl<D: Decided> Room<D> {
             Ask::Prepare(_) | Ask::Accept(..) => self.answer_founder(ask).await,
             Ask::Settled(founding) => {
                 if theirs == Some(founding.group) {
-                    let _ = self.settle(founding.group, Some(Acceptor::settled(founding))).await;
+                    let _ = self.settle(founding.group, Some(founding)).await;
                 }
                 return None;
             }

@@ -15,6 +15,7 @@ use openraft_rt::AsyncRuntime;
 
 use super::{
     decided::Decided,
+    founding::Founding,
     handle::Liveness,
     log_store::LogStore,
     machine_store::MachineStore,
@@ -68,26 +69,7 @@ impl<D: Decided> Room<D> {
         let network = Network(self.desk.clone());
         let me = self.desk.member();
         let raft = Raft::<D>::new(me.number(), config, network, LogStore(shelf), machine.clone()).await.ok()?;
-        let running = Running { raft, machine };
-        let founding = self.founding();
-        if let Some(founding) = founding.filter(|founding| founding.voters.contains(&me)) {
-            let voters: BTreeMap<u64, EmptyNode> =
-                founding.voters.iter().map(|voter| (voter.number(), EmptyNode::new())).collect();
-            match running.raft.initialize(voters).await {
-                // It was before, or raft has heard from the others already.
-                Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => {}
-                Err(_) => return None,
-            }
-        }
-        Some(running)
-    }
-
-    /// How the group that this node is in began, if it knows.
-    fn founding(&self) -> Option<super::founding::Founding<D>> {
-        self.shelf.read(|content| {
-            let founding = content.founding.accepted();
-            founding.filter(|founding| Some(founding.group) == content.group).cloned()
-        })
+        Some(Running { raft, machine })
     }
 
     /// Goes on until raft fails.
@@ -119,7 +101,7 @@ impl<D: Decided> Room<D> {
         loop {
             let state = running.raft.metrics().borrow_watched().running_state.clone();
             state.ok()?;
-            self.begin_log(running).await;
+            self.begin_log(running).await?;
             self.make_known(running);
             if self.is_heir(running) {
                 return Some(End::Succeed);
@@ -131,17 +113,37 @@ impl<D: Decided> Room<D> {
         }
     }
 
-    /// Whoever knows how the log begins sees to it that it does.
-    async fn begin_log(&self, running: &Running<D>) {
+    /// Whoever knows how the log begins sees to it that it does: as a voter by beginning, as anyone by telling those who did not
+    /// hear of it, and once someone leads by having the first state decided. `None`: the file failed.
+    async fn begin_log(&self, running: &Running<D>) -> Option<()> {
         if running.machine.machine().current().is_some() {
-            return;
+            return Some(());
         }
-        let (Some(founding), Some(leader)) = (self.founding(), leader(running)) else { return };
+        let Some(founding) = self.founding() else { return Some(()) };
+        if members(running).0.is_empty() {
+            if founding.voters.contains(&self.desk.member()) {
+                self.initialize(running, &founding).await?;
+            }
+            for voter in founding.voters.iter().filter(|voter| voter.node != self.plan.me) {
+                self.desk.tell(voter.node, Ask::Settled(founding.clone()));
+            }
+        }
+        let Some(leader) = leader(running) else { return Some(()) };
         if leader == self.desk.member() {
             self.decide(running, Command::Found(founding.machine)).await;
         } else {
             let limit = Duration::from_millis(self.plan.settings.heartbeat_ms);
             let _ = self.desk.ask((leader.node, Some(leader)), Ask::Found(founding.machine), limit).await;
+        }
+        Some(())
+    }
+
+    async fn initialize(&self, running: &Running<D>, founding: &Founding<D>) -> Option<()> {
+        let voters: BTreeMap<u64, EmptyNode> = founding.voters.iter().map(|voter| (voter.number(), EmptyNode::new())).collect();
+        match running.raft.initialize(voters).await {
+            // Raft may have heard from the others already.
+            Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Some(()),
+            Err(_) => None,
         }
     }
 
