@@ -362,3 +362,25 @@ fn what_an_idle_group_costs() {
         println!("{count} members: {frames:.1} frames and {cpu_ms:.3} ms of a CPU in a simulated second");
     }
 }
+
+/// Prints how long a group has no leader after its leader lost power.
+#[test]
+#[ignore = "prints numbers"]
+#[expect(clippy::disallowed_macros, reason = "it says what it measured")]
+fn how_long_a_failover_takes() {
+    let mut took_ms: Vec<u64> = (0..40)
+        .map(|seed| {
+            run_seeded(seed, None, |streams| async move {
+                let mut cluster = Cluster::started(3, streams);
+                cluster.settled(20_000).await;
+                let leader = cluster.leader().expect("settled");
+                cluster.end(leader.node, Death::PowerLoss);
+                let began_us = cluster.world.now_us();
+                cluster.until("another leads", 20_000, |cluster| cluster.leader().is_some()).await;
+                (cluster.world.now_us() - began_us) / 1_000
+            })
+        })
+        .collect();
+    took_ms.sort_unstable();
+    println!("median {} ms, 90 % {} ms, longest {} ms", took_ms[20], took_ms[36], took_ms[39]);
+}
