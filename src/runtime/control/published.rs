@@ -81,7 +81,7 @@ impl<D: Decided> Watch<D> {
     }
 
     /// The next state; waits for it. Cancel-safe. Of states that came faster than they were taken the last
-    /// [`KEPT_STATES`](super::KEPT_STATES) are kept.
+    /// [`KEPT_STATES`] are kept.
     pub fn changed(&mut self) -> impl Future<Output = Arc<D>> + Send + '_ {
         poll_fn(|context| {
             let mut state = self.published.state();

@@ -8,6 +8,12 @@
 //! **The old group is fenced.** Frames carry the group, and no member answers another group's. A node that hears of a higher
 //! generation sets its file aside, durably, before it says anything to the new group: so whatever the old group may still decide
 //! without it is decided by nodes that have not heard yet, and is lost with it, as the operator was told.
+//!
+//! Two recoveries of one group that do not know of each other make two groups of one generation, which never mix. Recovering once
+//! more, in the one that is to stay, fences the other.
+//!
+//! **Without an operator** there is one recovery: where the only voter's disk is lost, as its node shows by speaking from another one,
+//! the first of its learners goes on. Nobody else can have decided anything since.
 
 use std::sync::Arc;
 
