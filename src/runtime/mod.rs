@@ -1,5 +1,6 @@
-//! The only code that awaits on a node's behalf: the trait to the world, the driver, the journal. `runtime/tokio` is production.
+//! The only code that awaits on a node's behalf: the trait to the world, the driver, the journal, the control log. `runtime/tokio` is production.
 
+pub mod control;
 mod driver;
 mod env;
 mod handle;

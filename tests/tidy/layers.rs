@@ -37,6 +37,11 @@ const PURE: &[&str] = &[
 /// Names that only some files may say. In `src` alone; the simulator and the tests are worlds of their own.
 const RESERVED: &[(&str, &[&str])] = &[
     ("madsim", &[]),
+    // Who keeps the control log is known to one room; the rest of the house asks that.
+    ("openraft", &["src/runtime/control"]),
+    ("openraft_rt", &["src/runtime/control"]),
+    ("openraft_rt_sim", &["src/runtime/control"]),
+    ("openraft_rt_tokio", &["src/runtime/control"]),
     ("causeway_sim", &[]),
     ("axum", &["src/http"]),
     ("tower", &["src/http"]),
