@@ -119,7 +119,7 @@ impl Node {
         self.journal.last = last;
         self.journal.done = last;
         let mut marks = marks.unwrap_or_default();
-        let (is_late, is_ours) = (self.plan.config.parent().is_some(), self.is_ours(marks.holds));
+        let is_ours = self.is_ours(marks.holds);
         if !is_ours || self.actor == ActorId::NONE {
             (snapshot, marks.applied) = (None, VersionVector::default());
             records.clear();
@@ -142,20 +142,7 @@ impl Node {
             self.replay(record);
         }
         self.keep_recovered(&marks);
-        match verdict {
-            _ if self.actor == ActorId::NONE => self.stand_aside(),
-            Verdict::Empty if is_late => self.begin_without_actor(false),
-            _ if !is_ours && marks.may_write => self.change_actor_to_void(),
-            _ if !is_ours => self.begin_without_actor(false),
-            Verdict::Empty => self.begin_founding(),
-            Verdict::Complete => self.resume(&marks),
-            Verdict::MayLack => self.begin_without_actor(true),
-            Verdict::Damaged => {
-                self.applied = VersionVector::default();
-                self.digest = super::digest::Digests::default();
-                self.begin_without_actor(false);
-            }
-        }
+        self.begin_with(verdict, is_ours, &marks);
         self.stability.durable = self.applied.clone();
         if !planted(Mutant::RestartWithoutLease) {
             self.clock.observe(marks.lease);
@@ -175,6 +162,25 @@ impl Node {
         self.observe(|| Event::Recovered { applied, lease, takes_writes, epoch });
         if let Some(copied) = self.import.copied {
             self.observe(|| Event::Copied(copied));
+        }
+    }
+
+    /// Stands as what was found allows.
+    fn begin_with(&mut self, verdict: Verdict, is_ours: bool, marks: &Marks) {
+        let is_late = self.plan.config.parent().is_some();
+        match verdict {
+            _ if self.actor == ActorId::NONE => self.stand_aside(),
+            Verdict::Empty if is_late => self.begin_without_actor(false),
+            _ if !is_ours && marks.may_write => self.change_actor_to_void(),
+            _ if !is_ours => self.begin_without_actor(false),
+            Verdict::Empty => self.begin_founding(),
+            Verdict::Complete => self.resume(marks),
+            Verdict::MayLack => self.begin_without_actor(true),
+            Verdict::Damaged => {
+                self.applied = VersionVector::default();
+                self.digest = super::digest::Digests::default();
+                self.begin_without_actor(false);
+            }
         }
     }
 

@@ -225,6 +225,9 @@ impl Judge {
                     self.books.lose(op);
                 }
                 self.note_writing(node, (!takes_writes).then_some(self.now_us));
+                if let Some(replica) = self.replicas.get_mut(node).filter(|_| *takes_writes) {
+                    replica.is_new = false;
+                }
             }
             Event::Found { key, versions } => {
                 self.learn_found(node, key, versions)?;
@@ -261,7 +264,12 @@ impl Judge {
                 }
                 self.note_writing(node, Some(self.now_us));
             }
-            Event::TakesWrites => self.note_writing(node, None),
+            Event::TakesWrites => {
+                self.note_writing(node, None);
+                if let Some(replica) = self.replicas.get_mut(node) {
+                    replica.is_new = false;
+                }
+            }
             Event::Adopted(config) => self.adopted(node, config)?,
             Event::Copied(begun) => self.copied(node, *begun)?,
             Event::Suspected(_) | Event::Trusted(_) | Event::Down(_) | Event::Up(_) => {}

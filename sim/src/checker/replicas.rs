@@ -52,6 +52,8 @@ pub struct Replica {
     pub may_lose: bool,
     /// Whether its disk was spoilt. It believes none of what it finds there, at each start anew, and takes no writes.
     pub is_damaged: bool,
+    /// Whether it is a new actor's that has not said yet that it takes writes: it takes over what its shard holds.
+    pub is_new: bool,
     /// Since when it takes no writes, in simulated microseconds; none while it takes some.
     pub no_writes_since_us: Option<u64>,
     /// What it had promised when it lost something.
@@ -59,9 +61,9 @@ pub struct Replica {
 }
 
 impl Replica {
-    /// Whether it lost something, and has not caught up since.
+    /// Whether it lost something, or begins anew, and has not caught up since.
     pub fn is_behind(&self) -> bool {
-        self.may_lose || self.is_damaged || self.owes.iter().any(|(actor, hlc)| self.promised.get(actor) < hlc)
+        self.may_lose || self.is_damaged || self.is_new || self.owes.iter().any(|(actor, hlc)| self.promised.get(actor) < hlc)
     }
 }
 

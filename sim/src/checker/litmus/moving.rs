@@ -96,6 +96,7 @@ impl Moving {
         for config in steps(is_there) {
             for node in 0..4 {
                 self.run.happened(node, Event::Adopted(config.clone())).unwrap();
+                self.run.happened(node, Event::TakesWrites).unwrap();
             }
             self.configs.push(config);
         }

@@ -30,6 +30,7 @@ impl Replica {
             found: BTreeMap::new(),
             may_lose: false,
             is_damaged: false,
+            is_new: false,
             no_writes_since_us: None,
             owes: VersionVector::default(),
         }
@@ -91,7 +92,7 @@ impl Replica {
     pub(super) fn begin_anew(&mut self) {
         let fresh = Self::new(self.config.clone(), self.actor, self.shard);
         let no_writes_since_us = self.no_writes_since_us;
-        *self = Self { no_writes_since_us, ..fresh };
+        *self = Self { no_writes_since_us, is_new: true, ..fresh };
         self.note_what_is_kept();
     }
 }
