@@ -129,6 +129,9 @@ impl Node {
         let last = part.until >= transfer.until;
         transfer.installed = last;
         let base = transfer.base.as_ref().map(|(vector, _)| vector.clone()).unwrap_or_default();
+        if let Purpose::Repair(_) = transfer.purpose {
+            part.entries.iter().for_each(|(key, versions)| self.table.correct(key, versions));
+        }
         self.clock.observe(part.vector.iter().map(|(_, hlc)| hlc).max().unwrap_or_default());
         for (key, versions) in self.table.install(part.from.0..part.until, &part.vector, &part.entries) {
             for version in &versions {
