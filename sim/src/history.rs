@@ -194,10 +194,17 @@ impl fmt::Display for Operation {
     }
 }
 
+/// Where an operation is, until it is forgotten: found without a search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row(usize);
+
 /// All operations of a run that may still matter, by name.
 #[derive(Debug, Default)]
 pub struct History {
-    operations: BTreeMap<OpId, Operation>,
+    rows: BTreeMap<OpId, Row>,
+    /// By row. A row whose operation is forgotten is used again.
+    operations: Vec<Option<Operation>>,
+    free: Vec<Row>,
     /// Those that are forgotten, where a run is kept whole.
     archive: Option<BTreeMap<OpId, Operation>>,
     invoked: u32,
@@ -211,7 +218,7 @@ impl History {
     }
 
     /// A new operation. Its name must be new.
-    pub fn invoke(&mut self, id: OpId, invocation: Invocation, sequence: u32, past: Arc<Past>) {
+    pub fn invoke(&mut self, id: OpId, invocation: Invocation, sequence: u32, past: Arc<Past>) -> Row {
         self.invoked += 1;
         self.bound = self.bound.max(id.0 + 1);
         let operation = Operation {
@@ -227,8 +234,12 @@ impl History {
             dots: Vec::new(),
             past,
         };
-        let before = self.operations.insert(id, operation);
+        let row = self.free.pop().unwrap_or(Row(self.operations.len()));
+        self.operations.resize_with(self.operations.len().max(row.0 + 1), || None);
+        self.operations[row.0] = Some(operation);
+        let before = self.rows.insert(id, row);
         debug_assert!(before.is_none(), "{id} has begun already");
+        row
     }
 
     /// How many operations there ever were.
@@ -243,17 +254,24 @@ impl History {
 
     /// One operation; `None` once it was forgotten.
     pub fn get(&self, id: OpId) -> Option<&Operation> {
-        self.operations.get(&id)
+        self.at(*self.rows.get(&id)?)
+    }
+
+    /// The operation in a row.
+    pub fn at(&self, row: Row) -> Option<&Operation> {
+        self.operations[row.0].as_ref()
     }
 
     /// One operation, for noting what became known of it.
     pub fn get_mut(&mut self, id: OpId) -> Option<&mut Operation> {
-        self.operations.get_mut(&id)
+        self.operations[self.rows.get(&id)?.0].as_mut()
     }
 
     /// Drops an operation that can matter to no later judgement.
     pub fn forget(&mut self, id: OpId) {
-        let forgotten = self.operations.remove(&id);
+        let Some(row) = self.rows.remove(&id) else { return };
+        let forgotten = self.operations[row.0].take();
+        self.free.push(row);
         if let Some(archive) = &mut self.archive {
             archive.extend(forgotten.map(|operation| (id, operation)));
         }
@@ -261,12 +279,12 @@ impl History {
 
     /// The operations that are kept, by name.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Operation> {
-        self.operations.values()
+        self.rows.values().filter_map(|row| self.at(*row))
     }
 
     /// All operations since [`archive`](Self::archive), those that are forgotten too, by name.
     pub fn whole(&self) -> Vec<&Operation> {
-        let mut all: Vec<&Operation> = self.archive.iter().flat_map(BTreeMap::values).chain(self.operations.values()).collect();
+        let mut all: Vec<&Operation> = self.archive.iter().flat_map(BTreeMap::values).chain(self.iter()).collect();
         all.sort_by_key(|operation| operation.id);
         all
     }

@@ -44,7 +44,8 @@ impl VersionVector {
         self.0.iter().map(|(actor, hlc)| (*actor, *hlc))
     }
 
-    pub(crate) fn covers(&self, other: &Self) -> bool {
+    /// Whether all of another set is in this one.
+    pub fn covers(&self, other: &Self) -> bool {
         other.iter().all(|(actor, hlc)| hlc <= self.get(actor))
     }
 }

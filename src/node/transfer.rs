@@ -156,6 +156,9 @@ impl Node {
         let last = transfer.ranges.is_empty();
         transfer.installed = last;
         let base = transfer.base.as_ref().map(|(vector, _)| vector.clone()).unwrap_or_default();
+        if let Purpose::Repair(_) = transfer.purpose {
+            part.entries.iter().for_each(|(key, versions)| self.table.correct(key, versions));
+        }
         self.clock.observe(part.vector.iter().map(|(_, hlc)| hlc).max().unwrap_or_default());
         // A peer that works by another config may have slots that are none of this replica's.
         let mut entries = part.entries;

@@ -120,7 +120,7 @@ impl Table {
     /// Applies a write's version.
     pub fn apply(&mut self, write: &Write) -> Applied {
         if write.value.is_none() && planted(Mutant::DeleteWithoutTombstone) {
-            self.remove(&write.key);
+            self.take(&write.key);
             return Applied::New(write.dot.into());
         }
         self.insert(&write.key, write.version())
@@ -224,6 +224,17 @@ impl Table {
         changed
     }
 
+    /// Takes over what versions say that are here too: where that differs, it was spoilt here.
+    pub fn correct(&mut self, key: &Key, said: &[Version]) {
+        let mut versions = self.take(key);
+        for mine in &mut versions {
+            if let Some(theirs) = said.iter().find(|theirs| theirs.dot == mine.dot) {
+                mine.value.clone_from(&theirs.value);
+            }
+        }
+        self.put(key, versions);
+    }
+
     /// Forgets what the horizon allows: dependencies, the names of operations, winning tombstones; at most `limit` versions of
     /// each kind. Gives the tombstones that were collected. A horizon only moves on: each of its times is the largest given yet.
     pub fn stabilise(&mut self, horizon: Horizon, limit: usize) -> Vec<(Key, Order)> {
@@ -288,10 +299,6 @@ impl Table {
 
     fn slot(&self, slot: Slot) -> &BTreeMap<Key, Entry> {
         &self.slots[usize::from(slot.0)]
-    }
-
-    fn remove(&mut self, key: &Key) {
-        self.take(key);
     }
 
     fn take(&mut self, key: &Key) -> Vec<Version> {

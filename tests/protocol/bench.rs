@@ -21,6 +21,8 @@ pub struct Bench {
     pub nodes: Vec<Node>,
     pub now: Now,
     pub cut: BTreeSet<(NodeId, NodeId)>,
+    /// Whose memory spoils the values of records that are pushed to it.
+    pub spoils: Option<NodeId>,
     pub replies: Vec<(NodeId, RequestId, Reply)>,
     /// The config log: every config so far.
     pub configs: Vec<Arc<Config>>,
@@ -37,6 +39,7 @@ impl Bench {
             nodes: Vec::new(),
             now,
             cut: BTreeSet::new(),
+            spoils: None,
             replies: Vec::new(),
             configs: vec![config],
             settings: settings.clone(),
@@ -117,9 +120,12 @@ impl Bench {
         }
     }
 
-    pub fn deliver(&mut self, from: NodeId, to: NodeId, message: Message, turn: &mut Vec<usize>) {
+    pub fn deliver(&mut self, from: NodeId, to: NodeId, mut message: Message, turn: &mut Vec<usize>) {
         if self.cut.contains(&(from, to)) {
             return;
+        }
+        if let (true, Message::Push(push)) = (self.spoils == Some(to), &mut message) {
+            push.writes.iter_mut().for_each(|write| Arc::make_mut(write).value = Some(Value::json("0")));
         }
         if self.nodes.len() <= to.0 as usize {
             return;

@@ -87,6 +87,22 @@ fn a_request_for_members_in_the_view_is_held_until_one_can_be_asked() {
     assert!(matches!(&bench.replies[..], [(_, _, Ok(Answer::Key(answer)))] if answer.outcome == found("1")));
 }
 
+/// No fault of a disk leads here, since what is read from one has a checksum: only a bug does, or memory that forgets.
+#[test]
+fn a_range_that_two_peers_contradict_is_not_served_until_it_is_taken_over() {
+    let mut bench = Bench::new(3, 1, &Settings { digest_interval_ms: 20, ..Settings::default() });
+    bench.spoils = Some(NodeId(2));
+    bench.put(0, "k", "1", &Token::default()).expect("written");
+    bench.run_ms(200);
+    let read = |bench: &mut Bench| bench.get(2, "k", &Token::default()).expect("read").outcome;
+    let before = [read(&mut bench), bench.get(1, "k", &Token::default()).expect("read").outcome];
+    assert_eq!(before, [found("0"), found("1")], "nobody has compared yet");
+    bench.run_ms(5_000);
+    assert_eq!(bench.nodes[2].status().counters.corrupt_ranges, 1);
+    assert_eq!(bench.nodes[2].status().counters.snapshots_installed, 1);
+    assert_eq!(read(&mut bench), found("1"));
+}
+
 #[test]
 fn an_answer_to_a_former_process_is_not_taken_for_one_s_own() {
     let mut bench = Bench::new(4, 2, &Settings::default());

@@ -18,12 +18,13 @@ use crate::history::{Kind, OpId, Operation, Outcome};
 pub fn check(books: &Books, id: OpId, outcome: Outcome) -> Result<(), Violation> {
     let Some(reader) = books.history().get(id) else { return Ok(()) };
     let others = || books.writes_of(&reader.invocation.key).filter(|write| write.id != id);
-    let past = others().filter(|write| !write.is_lost && reader.past.contains(write));
+    let is_past = |write: &&Operation| !write.is_lost && reader.past.contains(write);
     match outcome {
         Outcome::Found(returned) => {
             check_somebody_wrote(books, reader, returned)?;
             let known = books.history().get(returned);
-            let newer = past.filter(|write| write.id != returned && known.is_none_or(|known| is_older(known, write)));
+            let is_newer = |write: &&Operation| write.id != returned && known.is_none_or(|known| is_older(known, write));
+            let newer = others().filter(is_newer).filter(is_past);
             let Some(newest) = newest_of(newer) else { return Ok(()) };
             let text = known.map_or_else(|| "a write that every session has seen replaced".to_owned(), ToString::to_string);
             Err(stale(books, reader, &text, known.and_then(Operation::largest), newest))
@@ -31,7 +32,7 @@ pub fn check(books: &Books, id: OpId, outcome: Outcome) -> Result<(), Violation>
         _ if outcome.saw_absence() => {
             let deletes: Vec<_> = others().filter(|write| write.invocation.kind == Kind::Delete).collect();
             let is_excused = |write: &&Operation| deletes.iter().any(|delete| !is_older(delete, write));
-            let unexcused = past.filter(|write| write.invocation.kind == Kind::Put && !is_excused(write));
+            let unexcused = others().filter(is_past).filter(|write| write.invocation.kind == Kind::Put && !is_excused(write));
             let Some(newest) = newest_of(unexcused) else { return Ok(()) };
             Err(stale(books, reader, "absent", None, newest))
         }

@@ -11,7 +11,7 @@ use causeway::{
 };
 
 use super::Past;
-use crate::history::{History, Invocation, Kind, OpId, Operation, Outcome, SessionId};
+use crate::history::{History, Invocation, Kind, OpId, Operation, Outcome, Row, SessionId};
 
 /// Operations between two sweeps for what can be forgotten.
 const SWEEP_OPERATIONS: u32 = 256;
@@ -46,7 +46,8 @@ pub enum Asked {
 pub struct Books {
     history: History,
     sessions: Vec<Session>,
-    writes_by_key: BTreeMap<Key, Vec<OpId>>,
+    /// The writes of each key in the order in which they began.
+    writes_by_key: BTreeMap<Key, Vec<Row>>,
     by_operation: BTreeMap<OperationId, OpId>,
     next_sweep: u32,
 }
@@ -78,8 +79,8 @@ impl Books {
     pub fn writes_of(&self, key: &str) -> impl Iterator<Item = &Operation> {
         let refused =
             |write: &&Operation| matches!(write.outcome, Outcome::NotApplied | Outcome::Absent) && write.dots.is_empty();
-        let ids = self.writes_by_key.get(key).into_iter().flatten();
-        ids.filter_map(|id| self.history.get(*id)).filter(move |write| !refused(write))
+        let rows = self.writes_by_key.get(key).into_iter().flatten();
+        rows.filter_map(|row| self.history.at(*row)).filter(move |write| !refused(write))
     }
 
     /// Keeps what is forgotten from now on, for [`History::whole`].
@@ -110,16 +111,14 @@ impl Books {
             }
         };
         let past = session.past.clone();
+        let (key, idempotency) = (invocation.key.clone(), invocation.idempotency);
+        let row = self.history.invoke(id, invocation, sequence, past);
         if sequence > 0 {
-            match self.writes_by_key.get_mut(&invocation.key) {
-                Some(writes) => writes.push(id),
-                None => drop(self.writes_by_key.insert(invocation.key.clone(), vec![id])),
-            }
-            if let Some(operation) = invocation.idempotency {
+            self.writes_by_key.entry(key).or_default().push(row);
+            if let Some(operation) = idempotency {
                 self.by_operation.insert(operation, id);
             }
         }
-        self.history.invoke(id, invocation, sequence, past);
     }
 
     /// Notes how many replicas must hold a write before it is answered.
@@ -210,7 +209,9 @@ impl Books {
     fn see(&mut self, session: SessionId, write: OpId, how: How) {
         let Some(write) = self.history.get(write) else { return };
         let session = &mut self.sessions[usize::from(session.0)];
-        Arc::make_mut(&mut session.past).see(write);
+        if !session.past.has_all_of(write) {
+            Arc::make_mut(&mut session.past).see(write);
+        }
         match how {
             How::Wrote => session.newest_own = session.newest_own.max(write.smallest()),
             How::Read => {
@@ -240,17 +241,20 @@ impl Books {
 
     fn sweep(&mut self) {
         let mut forgotten = Vec::new();
-        for ids in self.writes_by_key.values_mut() {
-            let writes: Vec<&Operation> = ids.iter().filter_map(|id| self.history.get(*id)).collect();
-            let everywhere = |write: &&&Operation| self.sessions.iter().all(|session| session.past.contains(write));
-            let Some(stable) = writes.iter().filter(everywhere).filter_map(|write| write.smallest()).max() else { continue };
-            let stale: Vec<OpId> = writes
-                .iter()
-                .filter(|write| write.outcome != Outcome::Pending && write.largest().is_some_and(|order| order < stable))
-                .map(|write| write.id)
-                .collect();
-            ids.retain(|id| !stale.contains(id));
-            forgotten.extend(stale);
+        for rows in self.writes_by_key.values_mut() {
+            let writes = || rows.iter().filter_map(|row| self.history.at(*row));
+            let is_everywhere = |write: &Operation| self.sessions.iter().all(|session| session.past.contains(write));
+            // From the last on: most of the others are below it then, and need not be looked for.
+            let stable = writes().rev().fold(None, |stable: Option<Order>, write| {
+                let is_newer = write.smallest() > stable && is_everywhere(write);
+                if is_newer { write.smallest() } else { stable }
+            });
+            let Some(stable) = stable else { continue };
+            let is_stale =
+                |write: &Operation| write.outcome != Outcome::Pending && write.largest().is_some_and(|order| order < stable);
+            forgotten.extend(writes().filter(|write| is_stale(write)).map(|write| write.id));
+            let history = &self.history;
+            rows.retain(|row| history.at(*row).is_some_and(|write| !is_stale(write)));
         }
         let newest = self.history.bound().0.saturating_sub(SWEEP_OPERATIONS);
         let closed = |op: &&Operation| !op.is_write() && op.outcome != Outcome::Pending && op.id.0 < newest;

@@ -42,6 +42,22 @@ impl Past {
         &self.dots
     }
 
+    /// Whether seeing a write would add nothing: it and everything before it is in here.
+    pub fn has_all_of(&self, write: &Operation) -> bool {
+        let past = &write.past;
+        let is_named = |id: &OpId| self.by_name.contains(id);
+        let is_before = |(mine, theirs): (&u32, &u32)| mine >= theirs;
+        let is_counted = write.sequence <= self.writes_of(write.invocation.session);
+        let is_in = if write.outcome.is_acknowledged() { is_counted } else { is_named(&write.id) };
+        is_in
+            && past.acknowledged.len() <= self.acknowledged.len()
+            && self.acknowledged.iter().zip(&past.acknowledged).all(is_before)
+            && past.by_name.iter().all(is_named)
+            && self.newest >= past.newest.max(write.smallest())
+            && self.dots.covers(&past.dots)
+            && (write.attempts > 1 || write.dots.iter().all(|dot| self.dots.contains(*dot)))
+    }
+
     /// Adds a write and everything before it.
     pub fn see(&mut self, write: &Operation) {
         let past = &write.past;

@@ -18,7 +18,7 @@ impl Table {
     pub fn keep_slots(&mut self, kept: &SlotSet) {
         for slot in (0..SLOTS).map(Slot).filter(|slot| !kept.contains(*slot)) {
             let keys: Vec<Key> = self.slot(slot).keys().cloned().collect();
-            keys.iter().for_each(|key| self.remove(key));
+            keys.iter().for_each(|key| drop(self.take(key)));
         }
     }
 }
