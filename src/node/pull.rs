@@ -91,12 +91,15 @@ impl Node {
         }
         let is_asked = |write: &&Arc<Write>| given.is_empty() || given.contains(slot_of(&write.key));
         let actors: Vec<ActorId> = self.plan.config.writers_of(self.shard).map(|member| member.actor).collect();
-        let mut answer = PullAnswer { runs: Vec::new(), cut: false, more: false, serves: self.standing.serves() };
+        let process = self.view.process(from);
+        let mut answer = PullAnswer { asker: process, runs: Vec::new(), cut: false, more: false, serves: self.standing.serves() };
         let mut room = PULL_RECORDS;
         for actor in actors.into_iter().filter(|actor| *actor != asker || pull.own) {
             let upto = match actor == self.actor {
                 true => self.own_promise(pull.need),
                 false if planted(Mutant::PullPromisesReceived) => self.received(actor),
+                // What the asker has lost itself may be among what a damaged log left here, above all that counts.
+                false if actor == asker => self.applied.get(actor).max(self.tail.last(actor)),
                 false => self.applied.get(actor),
             };
             let start = pull.vector.get(actor);
@@ -128,6 +131,10 @@ impl Node {
     }
 
     pub(super) fn receive_pulled(&mut self, from: NodeId, answer: PullAnswer) {
+        if answer.asker != self.plan.incarnation && !planted(Mutant::ReplyToAnotherProcess) {
+            self.counters.stale_messages += 1;
+            return;
+        }
         let source = self.gets_from(from);
         if source.is_none() && !self.links.contains_key(&from) {
             return;
