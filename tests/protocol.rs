@@ -23,6 +23,8 @@ struct Bench {
     cut: BTreeSet<(NodeId, NodeId)>,
     /// Whose memory spoils the values of records that are pushed to it.
     spoils: Option<NodeId>,
+    /// Parts of snapshots that are on their way for long, all but first ones; none while they arrive at once.
+    late_parts: Option<Vec<Message>>,
     replies: Vec<(NodeId, RequestId, Reply)>,
     next_request: u64,
 }
@@ -41,7 +43,8 @@ impl Bench {
             observed: false,
         };
         let nodes = (0..nodes as u32).map(|i| Node::new(plan(i), now, Recovered::default())).collect();
-        let mut bench = Self { nodes, now, cut: BTreeSet::new(), spoils: None, replies: Vec::new(), next_request: 0 };
+        let mut bench =
+            Self { nodes, now, cut: BTreeSet::new(), spoils: None, late_parts: None, replies: Vec::new(), next_request: 0 };
         bench.run_ms(1_000);
         bench
     }
@@ -82,6 +85,11 @@ impl Bench {
     fn deliver(&mut self, from: NodeId, to: NodeId, mut message: Message, turn: &mut Vec<usize>) {
         if self.cut.contains(&(from, to)) {
             return;
+        }
+        if let (Some(late), Message::SnapshotPart(part)) = (&mut self.late_parts, &message)
+            && part.from.0 > 0
+        {
+            return late.push(message);
         }
         if let (true, Message::Push(push)) = (self.spoils == Some(to), &mut message) {
             push.writes.iter_mut().for_each(|write| Arc::make_mut(write).value = Some(Value::json("0")));
@@ -241,6 +249,34 @@ fn a_range_that_two_peers_contradict_is_not_served_until_it_is_taken_over() {
     assert_eq!(bench.nodes[2].status().counters.corrupt_ranges, 1);
     assert_eq!(bench.nodes[2].status().counters.snapshots_installed, 1);
     assert_eq!(read(&mut bench), found("1"));
+}
+
+/// Seed 886: the part was taken for the continuation of a newer one, and what was written between was skipped for ever.
+#[test]
+fn a_part_that_was_asked_for_in_an_earlier_try_is_dropped() {
+    let mut bench = Bench::new(2, 1, &Settings { tail_bytes: 2_000, part_bytes: 1_000, ..Settings::default() });
+    let write_all = |bench: &mut Bench, value: &str| {
+        for i in 0..40 {
+            bench.put(0, &format!("k{i}"), &value.repeat(100), &Token::default()).expect("written");
+        }
+    };
+    bench.cut(1);
+    write_all(&mut bench, "1");
+    bench.late_parts = Some(Vec::new());
+    bench.cut.clear();
+    bench.run_ms(1_500);
+    write_all(&mut bench, "2");
+    bench.run_ms(1_500);
+    let late = bench.late_parts.take().expect("they are kept");
+    assert_eq!(late.len(), 3, "the first try asked twice and was given up, and a second has begun");
+    bench.deliver(NodeId(0), NodeId(1), late[1].clone(), &mut Vec::new());
+    bench.settle(1);
+    bench.run_ms(5_000);
+    assert_eq!(bench.nodes[1].status().counters.snapshots_installed, 1);
+    for i in 0..40 {
+        let read = bench.get(1, &format!("k{i}"), &Token::default()).expect("read");
+        assert_eq!(read.outcome, found(&"2".repeat(100)), "k{i}");
+    }
 }
 
 #[test]

@@ -2,8 +2,8 @@
 //!
 //! The parts are taken one after the other while the peer goes on, so each has a vector of its own. What is known for certain at
 //! the end is the vector of the first part: every later part has at least that much. The rest follows by pulls from there.
+//! A copy of a part that was asked for in an earlier try has less, and is dropped.
 //! A part is installed with authority: see [`Table::install`](crate::store::Table::install). Should the source forget more between
-//! A copy of a part that was asked for in an earlier try has less, and is dropped. Should the source forget more between
 //! two parts (see [`Horizon`]), the pulls from the first part's vector on would bring what a forgotten tombstone had hidden: then all
 //! is taken over anew. That ends, since a replica that lacks something holds the stable time back.
 //!
