@@ -89,8 +89,8 @@ mod tests {
     #[test]
     fn a_text_that_is_too_long_or_no_token() {
         let keys = TokenKeys::default();
-        let judged = check_text(&keys, &"A".repeat(TEXT_CAP + 1), &Past::default(), "c0");
+        let judged = check_text(&keys, &"A".repeat(TEXT_CAP + 1), &Past::default(), &"c0");
         assert_eq!(blame(judged), Some(Property::TokenIsBounded));
-        assert_eq!(blame(check_text(&keys, "AAAA", &Past::default(), "c0")), Some(Property::AnswersByContract));
+        assert_eq!(blame(check_text(&keys, "AAAA", &Past::default(), &"c0")), Some(Property::AnswersByContract));
     }
 }
