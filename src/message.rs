@@ -138,6 +138,8 @@ pub struct Pull {
 /// See [`Message::PullAnswer`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PullAnswer {
+    /// The process that asked: what another one of its node was told says nothing about what this one has.
+    pub asker: Incarnation,
     /// One run of records an actor, each judged like a push.
     pub runs: Vec<Run>,
     /// The answerer's log does not reach back to what the asker lacks: it needs a snapshot.

@@ -87,12 +87,15 @@ impl Node {
             return;
         }
         let actors: Vec<ActorId> = self.plan.config.replicas(self.shard).map(|member| member.actor).collect();
-        let mut answer = PullAnswer { runs: Vec::new(), cut: false, more: false, serves: self.standing.serves() };
+        let process = self.view.process(from);
+        let mut answer = PullAnswer { asker: process, runs: Vec::new(), cut: false, more: false, serves: self.standing.serves() };
         let mut room = PULL_RECORDS;
         for actor in actors.into_iter().filter(|actor| *actor != asker || pull.own) {
             let upto = match actor == self.actor {
                 true => self.own_promise(pull.need),
                 false if planted(Mutant::PullPromisesReceived) => self.received(actor),
+                // What the asker has lost itself may be among what a damaged log left here, above all that counts.
+                false if actor == asker => self.applied.get(actor).max(self.tail.last(actor)),
                 false => self.applied.get(actor),
             };
             let start = pull.vector.get(actor);
@@ -125,15 +128,20 @@ impl Node {
     }
 
     pub(super) fn receive_pulled(&mut self, from: NodeId, answer: PullAnswer) {
+        if answer.asker != self.plan.incarnation && !planted(Mutant::ReplyToAnotherProcess) {
+            self.counters.stale_messages += 1;
+            return;
+        }
         if !self.links.contains_key(&from) {
             return;
         }
         self.pulls.forget(from);
+        let mut connected = true;
         for Run { actor, start, writes, upto } in answer.runs {
             if actor == self.actor && self.standing.promises() {
                 continue;
             }
-            self.log_run(Received { actor, start, writes, upto, from, acknowledge: None });
+            connected &= self.log_run(Received { actor, start, writes, upto, from, acknowledge: None });
         }
         if self.takes_over() {
             return;
@@ -142,7 +150,7 @@ impl Node {
             self.begin_transfer(from, Purpose::CatchUp);
         } else if answer.more {
             self.pull_from(from, Hlc::ZERO);
-        } else {
+        } else if connected {
             self.log_pulled_all(from, answer.serves);
         }
     }

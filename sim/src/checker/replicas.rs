@@ -282,7 +282,8 @@ impl Replicas {
     pub fn winner_by_set(&self, node: NodeId, key: &str) -> Option<Order> {
         let recovered = self.get(node).map(|replica| &replica.recovered);
         let has = |(dot, known): &(Dot, &Known)| {
-            known.applied_at.contains(node) || recovered.is_some_and(|recovered| recovered.contains(*dot))
+            let by_vector = || recovered.is_some_and(|recovered| recovered.contains(*dot)) && !self.is_lost(*dot);
+            known.applied_at.contains(node) || by_vector()
         };
         let mut winner = None;
         for record in self.records.of_key(key).rev() {
