@@ -66,6 +66,8 @@ mutants! {
     PullPromisesReceived => "pull-promises-received",
     /// The log is believed to reach back over records that came with a transfer, and are not in it.
     LogReachesTooFar => "log-reaches-too-far",
+    /// Of its own records a node whose log was damaged counts only what its peers have, not what its log still shows.
+    OwnRemainsForgotten => "own-remains-forgotten",
     /// Who lost its disk promises again when the first peer has told what it has, not when all have.
     WipedPromisesEarly => "wiped-promises-early",
     /// Records at or below the vector are applied again.

@@ -286,7 +286,7 @@ impl Node {
     /// must not skip a record that somebody holds, and that may be this node.
     fn count_own_remains(&mut self) {
         let (actor, upto) = (self.actor, self.tail.last(self.actor));
-        if self.applied.raise(actor, upto) {
+        if !planted(Mutant::OwnRemainsForgotten) && self.applied.raise(actor, upto) {
             self.digest.raise(actor, upto);
             self.observe(|| Event::Promised { actor, upto });
         }

@@ -4,9 +4,15 @@
 use causeway::{
     clock::{Dot, ENTRY_CAP, Hlc, Token},
     id::{ActorId, Epoch},
-    mutant::Mutant,
+    mutant::{Mutant, planted},
     placement::SLOTS,
     store::{Table, Value, Version},
+};
+
+use crate::{
+    plan::{Plan, file},
+    run::run_plan,
+    trace::Keep,
 };
 
 /// How a planted bug is caught.
@@ -98,6 +104,8 @@ const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
 /// When the bug is in no table: the tests see to that.
 pub fn named(mutant: Mutant) -> Named {
     match mutant {
+        // One seed in thousands shows it: the plan that did first is kept.
+        Mutant::OwnRemainsForgotten => direct("a node's own remains count, in the plan that needed it", own_remains_show),
         Mutant::FoldKeepsFloor => direct("a hard fold never lowers a token", hard_fold_lowers),
         // Only a replica with a hole in its log holds what its source has seen superseded and collected.
         Mutant::TransferWithoutAuthority => direct("a transfer removes what its source has collected", transfer_keeps),
@@ -126,6 +134,17 @@ fn transfer_keeps() -> bool {
     table.holds("x")
 }
 
+fn own_remains_show() -> bool {
+    breaks_a_promise(include_str!("../../../tests/regressions/own_remains_count.toml"), Mutant::OwnRemainsForgotten)
+}
+
+/// Whether the run of a plan breaks a promise, with a bug if that is planted.
+fn breaks_a_promise(plan: &str, mutant: Mutant) -> bool {
+    let plan = file::read(plan).expect("the tests run it");
+    let mutant = Some(mutant).filter(|mutant| planted(*mutant));
+    run_plan(Plan { mutant, ..plan }, Keep::Nothing).verdict.caught_by() == "promises"
+}
+
 /// Whether a hard fold forgets something.
 fn hard_fold_lowers() -> bool {
     let actors = 2 * ENTRY_CAP as u32;
@@ -149,6 +168,7 @@ mod tests {
     #[test]
     fn the_direct_tests_pass_without_the_bugs() {
         assert!(!hard_fold_lowers() && !transfer_keeps());
+        assert!(!own_remains_show());
     }
 
     #[test]
