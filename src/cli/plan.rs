@@ -268,6 +268,7 @@ fn node_settings(settings: &Settings) -> node::Settings {
         max_memory_bytes: settings.max_memory_bytes,
         tail_bytes: settings.tail_bytes,
         part_bytes: node::Settings::default().part_bytes,
+        token_entries: node::Settings::default().token_entries,
         operation_ttl_ms: settings.operation_ttl_ms,
         operation_limit: settings.operation_limit,
         hop_limit: settings.hop_limit,

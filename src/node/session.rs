@@ -148,7 +148,7 @@ impl Node {
                 outcome = Outcome::Found(value.clone());
             }
         }
-        token.fold(self.stability.stable());
+        self.fold(&mut token);
         KeyAnswer { shard: self.shard, token, outcome }
     }
 
@@ -171,7 +171,7 @@ impl Node {
         }
         let outcome = outcome(&command, existed);
         let mut past = request.token.clone();
-        past.fold(self.stability.stable());
+        self.fold(&mut past);
         if planted(Mutant::TokenKeepsOnlyTheDot) {
             past = Token::default();
         }
@@ -239,9 +239,15 @@ impl Node {
 
     fn acknowledge_write(&mut self, origin: Origin, mut token: Token, outcome: Outcome, dot: Dot, write_concern: u8) {
         token.raise_epoch(self.plan.config.epoch());
-        token.fold(self.stability.stable());
+        self.fold(&mut token);
         let answer = KeyAnswer { shard: self.shard, token, outcome };
         self.when_replicated(origin, answer, dot, write_concern);
+    }
+
+    /// Both folds of a token: the free one to the stable time, and the hard one to as many entries as are allowed here.
+    fn fold(&self, token: &mut Token) {
+        token.fold(self.stability.stable());
+        token.fold_to(self.plan.settings.token_entries);
     }
 
     pub(super) fn memory_bytes(&self) -> u64 {

@@ -1,5 +1,7 @@
 //! What an operator can set about the protocol.
 
+use crate::clock::ENTRY_CAP;
+
 /// Times are in milliseconds of the node's monotonic clock unless they say otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -27,6 +29,8 @@ pub struct Settings {
     pub tail_bytes: u64,
     /// Bytes of one part of a snapshot, about: on this node's disk, and to a peer.
     pub part_bytes: u64,
+    /// How many entries a token keeps at most; more are folded into its floor. Never above what a token's text has room for.
+    pub token_entries: usize,
     /// How long an idempotency key is remembered, by hlc.
     pub operation_ttl_ms: u64,
     /// How many idempotency keys are remembered.
@@ -54,6 +58,7 @@ impl Default for Settings {
             max_memory_bytes: 0,
             tail_bytes: 64 << 20,
             part_bytes: 256 << 10,
+            token_entries: ENTRY_CAP,
             operation_ttl_ms: 600_000,
             operation_limit: 100_000,
             hop_limit: 3,

@@ -12,6 +12,7 @@ mod quiet;
 use std::{collections::BTreeSet, fmt};
 
 use causeway::{
+    clock::ENTRY_CAP,
     mutant::Mutant,
     node::Settings,
     store::{FsyncPolicy, Key},
@@ -46,6 +47,9 @@ pub struct Plan {
     pub faults_ms: u64,
     /// Bytes of records that nodes keep for peers that are behind; small ones bring whole snapshots into play, in several parts.
     pub tail_bytes: u64,
+    /// How many entries a token keeps at most: with few, tokens are folded hard all the time.
+    #[serde(default = "most_entries", skip_serializing_if = "are_most_entries")]
+    pub token_entries: usize,
     /// How long a request waits for its dependencies, in milliseconds.
     pub causal_wait_ms: u64,
     /// How long a healed peer gets no repair, in milliseconds.
@@ -108,6 +112,14 @@ pub enum Reordering {
     Always,
 }
 
+fn most_entries() -> usize {
+    ENTRY_CAP
+}
+
+fn are_most_entries(entries: &usize) -> bool {
+    *entries == ENTRY_CAP
+}
+
 impl Losses {
     fn are_none(&self) -> bool {
         *self == Self::None
@@ -121,6 +133,7 @@ impl Plan {
             causal_wait_ms: self.causal_wait_ms,
             repair_holdoff_ms: self.repair_holdoff_ms,
             tail_bytes: self.tail_bytes,
+            token_entries: self.token_entries,
             part_bytes: (self.tail_bytes / 2).min(Settings::default().part_bytes),
             ..Settings::default()
         };
@@ -168,7 +181,8 @@ impl fmt::Display for Summary<'_> {
         }
         writeln!(f, "\n  cluster   {nodes} nodes, {shards} shards, fsync {}", plan.fsync)?;
         let (wait, holdoff) = (plan.causal_wait_ms, plan.repair_holdoff_ms);
-        writeln!(f, "  settings  causal wait {wait} ms, repair holdoff {holdoff} ms, tail {} bytes", plan.tail_bytes)?;
+        let (tail, entries) = (plan.tail_bytes, plan.token_entries);
+        writeln!(f, "  settings  causal wait {wait} ms, repair holdoff {holdoff} ms, tail {tail} bytes, tokens of {entries}")?;
         writeln!(f, "  time      {warm_up_ms} ms warm-up, {faults_ms} ms of faults")?;
         let (operations, sessions, keys) = (plan.operations.len(), plan.sessions(), plan.keys().len());
         write!(f, "  load      {operations} operations, {sessions} sessions, {keys} keys, ")?;

@@ -1,6 +1,6 @@
 //! A plan in which nothing happens: what a plan by hand starts from.
 
-use causeway::store::FsyncPolicy;
+use causeway::{clock::ENTRY_CAP, store::FsyncPolicy};
 
 use super::{Links, Losses, Plan, Reordering};
 
@@ -15,6 +15,7 @@ impl Plan {
             warm_up_ms: 1_000,
             faults_ms: 3_000,
             tail_bytes: 64 << 20,
+            token_entries: ENTRY_CAP,
             causal_wait_ms: 100,
             repair_holdoff_ms: 0,
             fsync: FsyncPolicy::Always,

@@ -3,6 +3,8 @@
 //! Nothing here is out of reach of a seed without a mutant: the same is only drawn more often.
 
 use causeway::{mutant::Mutant, store::FsyncPolicy};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 
 use super::{faults::Kinds, load::Load};
 use crate::plan::Plan;
@@ -11,6 +13,15 @@ use crate::plan::Plan;
 const SMALL_TAIL: u64 = 6_000;
 /// The same where snapshots of one part are looked for.
 const LARGE_TAIL: u64 = 64 << 20;
+/// Entries of a token where hard folds are looked for: fewer than the actors of a cluster.
+const FEW_ENTRIES: usize = 3;
+
+/// Turns on, in few seeds, what no draw of the others leads to.
+pub(super) fn rarely(plan: &mut Plan, random: &mut ChaCha8Rng) {
+    if random.random_ratio(1, 20) {
+        plan.token_entries = FEW_ENTRIES;
+    }
+}
 
 pub(super) fn focus(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant: Mutant) {
     look_at_disks(plan, kinds, load, mutant);

@@ -10,13 +10,13 @@ mod faults;
 mod focus;
 mod load;
 
-use causeway::{mutant::Mutant, store::FsyncPolicy};
+use causeway::{clock::ENTRY_CAP, mutant::Mutant, store::FsyncPolicy};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use self::{
     faults::{Kinds, schedule},
-    focus::focus,
+    focus::{focus, rarely},
     load::Load,
 };
 use crate::{
@@ -39,6 +39,7 @@ impl Plan {
             faults_ms: 30_000,
             links: Links::draw(random),
             tail_bytes: [6_000, 64 << 20, 64 << 20][random.random_range(0..3)],
+            token_entries: ENTRY_CAP,
             causal_wait_ms: [0, 100, 400, 400][random.random_range(0..4)],
             repair_holdoff_ms: [0, 0, 0, 2_500][random.random_range(0..4)],
             fsync: if lax { FsyncPolicy::Interval { ms: 20 } } else { FsyncPolicy::Always },
@@ -58,8 +59,9 @@ impl Plan {
         if lax {
             kinds.leave_out_losses();
         }
-        if let Some(mutant) = mutant {
-            focus(&mut plan, &mut kinds, &mut load, mutant);
+        match mutant {
+            Some(mutant) => focus(&mut plan, &mut kinds, &mut load, mutant),
+            None => rarely(&mut plan, random),
         }
         let random = &mut streams.stream(Purpose::Faults);
         let skew_ms = kinds.skew_ms as i64;
