@@ -76,7 +76,7 @@ fn recover(bencher: Bencher) {
 }
 
 fn options() -> JournalOptions {
-    JournalOptions::new(Identity { cluster: 1, node: "127.0.0.1:8090".to_owned() }, ActorId(0), 1)
+    JournalOptions::new(Identity { cluster: 1, node: "127.0.0.1:8090".to_owned() }, 1)
 }
 
 fn record(number: u64) -> Record {

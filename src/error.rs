@@ -44,6 +44,18 @@ pub enum Refusal {
     /// The shard ID names no shard. Nothing to apply.
     #[error("no such shard")]
     NoSuchShard,
+    /// No such node in the view. Nothing changed.
+    #[error("no such node")]
+    NoSuchNode,
+    /// Too few live nodes for so many shards. Nothing changed.
+    #[error("not enough nodes")]
+    NotEnoughNodes,
+    /// It is the last replica of a shard. Nothing changed.
+    #[error("the last replica of its shard")]
+    LastReplica,
+    /// The config log did not answer in time. The change may be made yet, and a repeated one does no harm.
+    #[error("no majority of the config log")]
+    NoMajority,
     /// The process is stopping. Not applied.
     #[error("stopping")]
     Stopping,

@@ -14,9 +14,19 @@ pub struct NodeId(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ActorId(pub u32);
 
+impl ActorId {
+    /// No actor: what a node stands as that is a member of no shard. It is never given to any node and writes nothing.
+    pub const NONE: Self = Self(u32::MAX);
+}
+
 /// A set of keys and the replicas that hold it. Written `s0`, `s1`, ... everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ShardId(pub u16);
+
+impl ShardId {
+    /// No shard: where a node is that is a member of none. It owns no slot.
+    pub const NONE: Self = Self(u16::MAX);
+}
 
 /// One of the fixed number of hash ranges, [`SLOTS`](crate::placement::SLOTS); the unit that a reshard moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

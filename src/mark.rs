@@ -56,6 +56,12 @@ marks! {
     ConcernMetLate => "concern-met-late": "A write waited for more replicas, and they came.",
     ConcernMissed => "concern-missed": "Too few replicas held a write in time.",
 
+    NewerEpoch => "newer-epoch": "Something was said in an epoch that the node had not adopted.",
+    ActorChanged => "actor-changed": "A node got another actor, or lost its own.",
+    ImportBegun => "import-begun": "A shard began to get slots.",
+    ImportBased => "import-based": "What a shard gives to another was there whole and durable.",
+    Proposed => "proposed": "A change of the config was proposed.",
+
     PushRefused => "push-refused": "A push did not connect with what was there.",
     PushResent => "push-resent": "A push stayed unacknowledged and was sent again.",
     PulledFromThird => "pulled-from-third": "Records of one actor came from another node.",

@@ -5,13 +5,14 @@
 
 mod text;
 
-use std::sync::Arc;
+use std::{cmp::Ordering, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::{Hlc, VersionVector},
     id::{ActorId, Epoch, Incarnation, NodeId, Slot},
+    placement::{Config, Progress},
     request::{Reply, Request},
     store::{Horizon, Key, Remembered, Version, Write},
 };
@@ -79,6 +80,10 @@ pub enum Message {
         /// What came of it.
         reply: Reply,
     },
+    /// Asks for the receiver's config, which is newer than the sender's.
+    ConfigRequest,
+    /// The sender's config.
+    Config(Arc<Config>),
     /// A node with an empty disk asks what is known of it.
     FoundingQuery,
     /// What is known of the asker.
@@ -104,9 +109,13 @@ impl Message {
             | Self::SnapshotPart(_)
             | Self::DigestRequest { .. }
             | Self::Digest { .. } => true,
-            Self::Gossip(_) | Self::Forward(_) | Self::ForwardReply { .. } | Self::FoundingQuery | Self::FoundingReply { .. } => {
-                false
-            }
+            Self::Gossip(_)
+            | Self::Forward(_)
+            | Self::ForwardReply { .. }
+            | Self::ConfigRequest
+            | Self::Config(_)
+            | Self::FoundingQuery
+            | Self::FoundingReply { .. } => false,
         }
     }
 }
@@ -122,6 +131,8 @@ pub struct Push {
     pub writes: Vec<Arc<Write>>,
     /// The sender has no other record up to here, and will make none.
     pub promise: Hlc,
+    /// The sender had adopted this epoch's config before the promise: it has no record above it that it made in an older epoch.
+    pub epoch: Epoch,
 }
 
 /// See [`Message::Pull`].
@@ -161,6 +172,8 @@ pub struct Run {
     pub writes: Vec<Arc<Write>>,
     /// There is no other record of the actor up to here.
     pub upto: Hlc,
+    /// The actor has no record above `upto` that it made before it adopted this epoch's config.
+    pub epoch: Epoch,
 }
 
 /// See [`Message::SnapshotPart`]. Installed with authority: a local version whose dot is in `vector` and that is not here is dropped.
@@ -172,6 +185,8 @@ pub struct SnapshotPart {
     pub until: u16,
     /// What the sender had applied when it took this part.
     pub vector: VersionVector,
+    /// The migration of which the sender holds all that its shard is to get.
+    pub copied: Option<Epoch>,
     /// What the sender may have forgotten.
     pub horizon: Horizon,
     /// Every key of the slots with its versions.
@@ -191,9 +206,11 @@ pub struct Gossip {
     pub reports: Vec<(ActorId, Report)>,
     /// The sender's stable time.
     pub stable: Hlc,
+    /// How far each actor is with what the config has on the move; empty while nothing is.
+    pub progress: Vec<(ActorId, Progress)>,
 }
 
-/// How far a replica has applied what there is. Each part only rises.
+/// How far a replica has applied what there is. Within an epoch each part only rises; in another one there may be others to hear of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Report {
     /// Every record of every actor of the shard up to here is applied, durably.
@@ -207,9 +224,12 @@ pub struct Report {
 impl Report {
     /// Takes over what is newer in another report of the same actor.
     pub fn join(&mut self, other: Self) {
-        self.least = self.least.max(other.least);
+        match other.epoch.cmp(&self.epoch) {
+            Ordering::Less => {}
+            Ordering::Equal => self.least = self.least.max(other.least),
+            Ordering::Greater => (self.epoch, self.least) = (other.epoch, other.least),
+        }
         self.wrote = self.wrote.max(other.wrote);
-        self.epoch = self.epoch.max(other.epoch);
     }
 }
 

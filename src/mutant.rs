@@ -128,6 +128,35 @@ mutants! {
 
     /// A peer that was suspected once is not trusted again.
     NeverTrustedAgain => "never-trusted-again",
+
+    /// What is said in a newer epoch is heard as if it were said in this one.
+    PeerEpochIgnored => "peer-epoch-ignored",
+    /// A token of a newer epoch is served by the config that is there.
+    TokenEpochIgnored => "token-epoch-ignored",
+    /// An actor that is to leave its shard goes on writing.
+    LeaverWrites => "leaver-writes",
+    /// Records of an actor that is being cut off are taken.
+    FrozenTakesRecords => "frozen-takes-records",
+    /// What the former owner's actors still wrote is not waited for.
+    FormerWritersIgnored => "former-writers-ignored",
+    /// Slots are served before their base is there.
+    ImportWithoutBase => "import-without-base",
+    /// A promise seals an actor although records of it are on their way to its disk.
+    SealOverPending => "seal-over-pending",
+    /// Tombstones are collected while their slots move.
+    CollectedWhileMoving => "collected-while-moving",
+    /// The stable time counts reports of older epochs.
+    ReportsOfAnyEpoch => "reports-of-any-epoch",
+    /// A config is adopted although the node works by a newer one.
+    OlderConfigAdopted => "older-config-adopted",
+    /// Slots of several shards count as taken over once one of the shards has given its own.
+    ImportCountsEarly => "import-counts-early",
+    /// A move is finished without waiting for what the former owner's actors still wrote.
+    FinishBeforeSealed => "finish-before-sealed",
+    /// The emptiest shards get the larger shares.
+    MoveNotMinimal => "move-not-minimal",
+    /// An actor that was cut off is never retired.
+    CutActorKept => "cut-actor-kept",
 }
 
 /// No planted bug has this name.

@@ -16,6 +16,26 @@ pub enum Request {
     Key(KeyRequest),
     /// How many live keys a shard holds.
     CountKeys(ShardId),
+    /// A change of the config.
+    Admin(AdminCommand),
+}
+
+/// What an operator asks of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AdminCommand {
+    /// A node into the view.
+    AddNode(String),
+    /// A node out of the view.
+    RemoveNode(String),
+    /// A node into a shard.
+    AddMember {
+        /// Its address.
+        address: String,
+        /// The shard.
+        shard: ShardId,
+    },
+    /// Another number of shards, or the same, to make up for nodes that are gone.
+    Reshard(u16),
 }
 
 /// An operation on one key by a session that has seen what `token` stands for.
@@ -52,6 +72,10 @@ pub enum Answer {
     Key(KeyAnswer),
     /// The number of live keys.
     Count(u64),
+    /// A change of the config was made.
+    Changed,
+    /// What was to be changed was so already.
+    AlreadySo,
 }
 
 /// What an operation on a key found or did, and what the session has seen now.

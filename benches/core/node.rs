@@ -69,7 +69,7 @@ impl Shard {
                         turn.push(to);
                     }
                     Effect::Journal(command) => self.journal(node, command),
-                    Effect::Reply { .. } | Effect::Observe(_) => {}
+                    Effect::Reply { .. } | Effect::Observe(_) | Effect::Adopted(_) | Effect::Propose { .. } => {}
                 }
             }
         }
@@ -94,7 +94,8 @@ fn plan(nodes: u32, node: u32) -> NodePlan {
     let view = (0..nodes).map(|i| format!("10.0.0.{}:8090", i + 1)).collect();
     let config = Arc::new(Config::found(&Founding { view, shard_count: 1 }).expect("one shard"));
     let settings = Settings::default();
-    NodePlan { config, me: NodeId(node), settings, incarnation: incarnation(node), seed: node.into(), observed: false }
+    let incarnation = incarnation(node);
+    NodePlan { config, me: NodeId(node), settings, incarnation, seed: node.into(), proposes: false, observed: false }
 }
 
 fn incarnation(node: u32) -> Incarnation {

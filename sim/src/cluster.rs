@@ -30,6 +30,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     client::{ClientLink, NoAnswer, Way, serve},
+    config_log::ConfigLog,
     streams::{Moment, Purpose, Streams},
     trace::{Entry, Keep, Trace},
     world::{Death, SimEnv, World},
@@ -42,6 +43,10 @@ pub struct ClusterPlan {
     pub nodes: u16,
     /// How many shards.
     pub shards: u16,
+    /// How many more nodes may be added later.
+    pub spares: u16,
+    /// Whether its config can change.
+    pub changing: Changing,
     /// The protocol's settings, the same on every node.
     pub settings: Settings,
     /// When a record counts as durable.
@@ -56,11 +61,22 @@ pub struct ClusterPlan {
     pub keep: Keep,
 }
 
+/// Whether the config of a cluster can change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changing {
+    /// It cannot: there is no config log.
+    Never,
+    /// It can.
+    Online,
+}
+
 impl Default for ClusterPlan {
     fn default() -> Self {
         Self {
             nodes: 6,
             shards: 2,
+            spares: 0,
+            changing: Changing::Never,
             settings: Settings::default(),
             fsync: FsyncPolicy::default(),
             segment_bytes: 64 << 10,
@@ -97,7 +113,8 @@ enum Front {
 pub struct Cluster {
     world: Arc<World>,
     plan: ClusterPlan,
-    config: Arc<Config>,
+    first: Arc<Config>,
+    log: Option<Arc<ConfigLog>>,
     fronts: Mutex<Vec<Front>>,
     clients: Mutex<Clients>,
 }
@@ -123,20 +140,16 @@ impl Cluster {
     /// # Errors
     /// No config can be made of so many nodes and shards.
     pub fn found(plan: ClusterPlan, streams: Streams) -> Result<Arc<Self>, FoundingError> {
-        let nodes = usize::from(plan.nodes);
-        let config = plan.config()?;
+        let nodes = usize::from(plan.nodes + plan.spares);
+        let first = Arc::new(plan.config()?);
         let mut trace = Trace::new(plan.keep);
         trace.describe_frames(describe);
         let mut fronts = vec![];
         fronts.resize_with(nodes, Front::default);
         let clients = Clients { links: vec![ClientLink::default(); nodes], streams, moments: BTreeMap::new() };
-        Ok(Arc::new(Self {
-            world: World::start(nodes, streams, trace),
-            plan,
-            config: Arc::new(config),
-            fronts: Mutex::new(fronts),
-            clients: Mutex::new(clients),
-        }))
+        let world = World::start(nodes, streams, trace);
+        let log = (plan.changing == Changing::Online).then(|| ConfigLog::new(world.clone(), streams, first.clone()));
+        Ok(Arc::new(Self { world, plan, first, log, fronts: Mutex::new(fronts), clients: Mutex::new(clients) }))
     }
 
     /// The world around it: for faults of links, clocks and disks.
@@ -149,19 +162,29 @@ impl Cluster {
         &self.plan
     }
 
-    /// The placement that all nodes start with.
-    pub fn config(&self) -> &Arc<Config> {
-        &self.config
+    /// The newest placement.
+    pub fn config(&self) -> Arc<Config> {
+        self.log.as_ref().map_or_else(|| self.first.clone(), |log| log.current())
     }
 
-    /// All nodes.
+    /// Whether there is a config log.
+    pub fn can_change(&self) -> bool {
+        self.log.is_some()
+    }
+
+    /// All nodes of the newest placement, those that were removed too.
     pub fn nodes(&self) -> impl Iterator<Item = NodeId> + use<> {
-        (0..u32::from(self.plan.nodes)).map(NodeId)
+        (0..self.config().members().len() as u32).map(NodeId)
+    }
+
+    /// All nodes that there may ever be.
+    pub fn places(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..u32::from(self.plan.nodes + self.plan.spares)).map(NodeId)
     }
 
     /// Starts a node's process, if none lives. It listens once it has recovered what is on its disk.
     pub fn start(self: &Arc<Self>, node: NodeId) {
-        if !self.world.lives(node) && !self.world.is_closed() {
+        if !self.world.lives(node) && !self.world.is_closed() && self.config().member(node).is_some() {
             let env = self.world.boot(node);
             env.spawn(self.clone().boot(env.clone()));
         }
@@ -247,6 +270,23 @@ impl Cluster {
         answer
     }
 
+    /// Sends an operator's request to a node and waits for the answer, however long that takes. Nothing is lost on the way.
+    ///
+    /// # Errors
+    /// No process listens there, or it died with the request.
+    pub async fn administer(&self, node: NodeId, request: Request<Bytes>) -> Result<Response<Bytes>, NoAnswer> {
+        self.note(&format_args!("operator > {node}: {} {}", request.method(), request.uri()));
+        let answer = match self.accept(node, request) {
+            Some(answer) => answer.await.map_err(|_| NoAnswer::Broken),
+            None => Err(NoAnswer::Refused),
+        };
+        match &answer {
+            Ok(response) => self.note(&format_args!("{node} > operator: {}", response.status())),
+            Err(why) => self.note(&format_args!("{node} > operator: {why}")),
+        }
+        answer
+    }
+
     /// There and back; never returns when something is lost on the way.
     async fn exchange(&self, client: u32, node: NodeId, request: Request<Bytes>) -> Result<Response<Bytes>, NoAnswer> {
         self.travel(client, node, Way::There).await;
@@ -286,16 +326,18 @@ impl Cluster {
     /// What a node's process does first.
     async fn boot(self: Arc<Self>, env: SimEnv) {
         let node = env.node();
-        let Some(member) = self.config.member(node) else { return };
-        let identity = Identity { cluster: self.config.cluster(), node: member.address.clone() };
+        // Who was there from the start is given the same variables for ever.
+        let config = if self.first.member(node).is_some() { self.first.clone() } else { self.config() };
+        let Some(member) = config.member(node) else { return };
+        let identity = Identity { cluster: config.cluster(), node: member.address.clone() };
         let journal = JournalOptions {
             policy: self.plan.fsync,
             segment_bytes: self.plan.segment_bytes,
             snapshot_after_bytes: self.plan.snapshot_after_bytes,
-            ..JournalOptions::new(identity, member.actor, 0)
+            ..JournalOptions::new(identity, 0)
         };
-        let plan =
-            StartPlan { config: self.config.clone(), me: node, settings: self.plan.settings.clone(), journal, observed: true };
+        let changes = self.log.as_ref().map(|log| log.attach(&env));
+        let plan = StartPlan { config, changes, me: node, settings: self.plan.settings.clone(), journal, observed: true };
         let started = start(env.clone(), plan).await;
         if !env.lives() {
             return;
@@ -316,7 +358,7 @@ impl Cluster {
     fn app(&self, env: SimEnv, handle: Handle) -> App {
         App {
             handle,
-            tokens: Arc::new(TokenKeys::default().of_cluster(self.config.cluster())),
+            tokens: Arc::new(TokenKeys::default().of_cluster(self.first.cluster())),
             limits: Limits::default(),
             metrics: Arc::new(HttpMetrics::default()),
             clock: Arc::new(move || env.now().monotonic_us),
@@ -341,8 +383,8 @@ impl Cluster {
     }
 }
 
-/// Sorted as text they are sorted as numbers, so that the n-th node has the id n.
-fn address(number: u16) -> String {
+/// The address of a node. Sorted as text they are sorted as numbers, so that the n-th node has the id n.
+pub fn address(number: u16) -> String {
     format!("10.0.{}.{}:8090", 10 + number / 90, 10 + number % 90)
 }
 

@@ -71,10 +71,10 @@ impl Nemesis {
             link.latency_us = 200..=links.latency_us;
             link.order = if links.reordering == Reordering::Always { Order::Any } else { Order::Fifo };
         });
-        for (node, skew_ms) in self.cluster.nodes().zip(&plan.skews_ms).filter(|(_, skew_ms)| **skew_ms != 0) {
+        for (node, skew_ms) in self.cluster.places().zip(&plan.skews_ms).filter(|(_, skew_ms)| **skew_ms != 0) {
             self.jump(node, *skew_ms);
         }
-        for node in self.cluster.nodes() {
+        for node in self.cluster.places() {
             self.cluster.change_client_link(node, |link| link.loss = plan.client_loss);
         }
     }
@@ -110,7 +110,7 @@ impl Nemesis {
         };
         let world = self.cluster.world();
         world.change_links(|_, _, link| *link = Link::default());
-        for node in self.cluster.nodes() {
+        for node in self.cluster.places() {
             self.cluster.change_client_link(node, |link| link.loss = 0.0);
             world.resume(node);
             if self.state().slow.remove(&node) {

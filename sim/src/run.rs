@@ -13,12 +13,13 @@ use std::{
 use causeway::{clock::TokenKeys, id::NodeId, mutant::Mutant, store::Key};
 
 use crate::{
-    checker::{Answer, Judge, Property, Reading, Violation, answers::outcome_of},
+    checker::{Answer, Judge, Property, Reading, Violation, answers::outcome_of, nothing_left},
     cluster::Cluster,
     coverage::Coverage,
     history::{Kind, OpId, Operation, Outcome},
     marks::{self, Mark, Sight, seen},
     nemesis::Nemesis,
+    operator::Operator,
     plan::{Losses, Plan},
     referee::{Referee, Replies},
     request::{KeyCall, read},
@@ -188,13 +189,14 @@ struct Run {
     cluster: Arc<Cluster>,
     referee: Arc<Referee>,
     nemesis: Arc<Nemesis>,
+    operator: Arc<Operator>,
     workload: Arc<Workload>,
 }
 
 async fn simulate(plan: Plan, streams: Streams, keep: Keep, changes: Changes, window: Window) -> Report {
     let cluster = Cluster::found(plan.cluster(keep), streams).expect("a plan's cluster can be founded");
     let mut judge =
-        Judge::new(cluster.config(), plan.sessions().into(), TokenKeys::default().of_cluster(cluster.config().cluster()));
+        Judge::new(&cluster.config(), plan.sessions().into(), TokenKeys::default().of_cluster(cluster.config().cluster()));
     if keep == Keep::All {
         judge.archive();
     }
@@ -210,8 +212,9 @@ async fn simulate(plan: Plan, streams: Streams, keep: Keep, changes: Changes, wi
     };
     referee.listen(cluster.world());
     let nemesis = Nemesis::new(cluster.clone(), referee.clone(), plan.losses);
+    let operator = Operator::new(cluster.clone(), referee.clone());
     let workload = Workload::new(cluster.clone(), referee.clone(), &plan, streams);
-    let run = Run { plan: Arc::new(plan), keep, cluster, referee, nemesis, workload };
+    let run = Run { plan: Arc::new(plan), keep, cluster, referee, nemesis, operator, workload };
     *window.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(run.clone());
     let verdict = tokio::select! {
         biased;
@@ -234,6 +237,7 @@ impl Run {
         world.sleep_us(self.plan.warm_up_ms * 1_000).await;
         let until_us = world.now_us() + self.plan.faults_ms * 1_000;
         madsim::task::spawn(self.nemesis.clone().run(self.plan.faults.clone()));
+        madsim::task::spawn(self.operator.clone().run(self.plan.requests.clone()));
         let load = madsim::task::spawn(self.workload.clone().run(self.plan.clone(), until_us));
         world.sleep_us(self.plan.faults_ms * 1_000).await;
         self.nemesis.heal();
@@ -246,7 +250,11 @@ impl Run {
         let give_up_us = self.cluster.world().now_us() + PATIENCE_US;
         loop {
             let (lacking, readings) = self.scan().await;
-            let disagreement = self.referee.with(|judge| judge.agreed(&readings)).err();
+            let (lacking, left) = match lacking {
+                Some(lacking) => (Some(lacking), None),
+                None => self.unsettled().await,
+            };
+            let disagreement = self.referee.with(|judge| judge.agreed(&readings)).err().or(left);
             let lacking = match (lacking, &disagreement) {
                 (None, None) => {
                     let judged = self.referee.with(|judge| judge.quiescent(&readings));
@@ -290,6 +298,24 @@ impl Run {
             }
         }
         (None, readings)
+    }
+
+    /// What of the changes of the config has not come to its end.
+    async fn unsettled(&self) -> (Option<String>, Option<Violation>) {
+        if !self.cluster.can_change() {
+            return (None, None);
+        }
+        if let Some(request) = self.operator.unanswered() {
+            return (Some(format!("no answer to the operator's request {request}")), None);
+        }
+        let mut statuses = Vec::new();
+        for node in self.cluster.nodes() {
+            match self.cluster.status(node).await {
+                Some(status) => statuses.push(status),
+                None => return (Some(format!("{node} does not tell its state")), None),
+            }
+        }
+        (None, nothing_left::check(&self.cluster.config(), &statuses).err())
     }
 
     async fn look(&self, node: NodeId, key: &Key, token: Option<String>) -> Result<Outcome, String> {

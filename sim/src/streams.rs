@@ -47,6 +47,10 @@ pub enum Purpose {
     Clients = 8,
     /// What a plan leaves open of an operation, a stream for each.
     Operation = 9,
+    /// How long a node's way to the config log is, and whether an answer is lost on it. Key: node, when, the how many-th then.
+    ConfigLog = 10,
+    /// What operators ask for.
+    Operators = 11,
 }
 
 /// All chance of one run.

@@ -230,7 +230,7 @@ fn journal(settings: &Settings, peers: &PeerOptions) -> Result<JournalOptions, P
         policy: settings.fsync.parse()?,
         segment_bytes: settings.segment_bytes,
         snapshot_after_bytes: settings.snapshot_after_bytes,
-        ..JournalOptions::new(identity, peers.me.actor, 0)
+        ..JournalOptions::new(identity, 0)
     })
 }
 

@@ -46,7 +46,7 @@ pub(super) async fn serve(args: &ServeArgs) -> Result<u8, CliError> {
         tracing::warn!(%finding, "found on the disk");
     }
     let me = &plan.peers.me;
-    tracing::info!(address = %me.address, node = %me.node, shard = %me.shard, data = %plan.data_dir.display(), "serving");
+    tracing::info!(address = %me.address, node = %me.node, data = %plan.data_dir.display(), "serving");
     until_stopped(&plan, &env, &started, clients, &mut stop).await
 }
 
@@ -93,6 +93,7 @@ fn warn_of_what_is_open(plan: &Plan) {
 fn start_plan(plan: &Plan) -> StartPlan {
     StartPlan {
         config: plan.peers.config.clone(),
+        changes: None,
         me: plan.peers.me.node,
         settings: plan.node.clone(),
         journal: plan.journal.clone(),

@@ -58,9 +58,9 @@ impl App {
     }
 
     /// The members that the node believes up.
-    pub(super) async fn live_members(&self) -> Result<Vec<&Member>, HttpError> {
+    pub(super) async fn live_members(&self) -> Result<Vec<Member>, HttpError> {
         let status = self.status().await?;
         let config = self.handle.config();
-        Ok(status.peers.iter().filter(|peer| peer.up).filter_map(|peer| config.member(peer.node)).collect())
+        Ok(status.peers.iter().filter(|peer| peer.up).filter_map(|peer| config.member(peer.node)).cloned().collect())
     }
 }

@@ -81,9 +81,6 @@ pub enum HttpError {
     /// A node that is not in the view.
     #[error("No such node in the view")]
     NoSuchNode,
-    /// A legal request for another config.
-    #[error("Membership changes are not available in this version")]
-    MembershipIsFixed,
     /// The node lost its disk and has not caught up.
     #[error("Node has not caught up")]
     NotReady,
@@ -104,7 +101,7 @@ impl HttpError {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } | Self::ValueTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimedOut => StatusCode::REQUEST_TIMEOUT,
-            Self::MembershipIsFixed | Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
             Self::Refused(refusal) => refusal_status(*refusal),
             Self::Key(_)
             | Self::BodyBroken
@@ -123,7 +120,6 @@ impl HttpError {
 
     fn cause(&self) -> Option<Cause> {
         let name = match self {
-            Self::MembershipIsFixed => "membership_is_fixed",
             Self::NotReady => "not_ready",
             Self::Refused(refusal) => refusal_name(*refusal),
             _ => return None,
@@ -165,12 +161,14 @@ fn refusal_status(refusal: Refusal) -> StatusCode {
         | Refusal::Starting
         | Refusal::NoWriter
         | Refusal::Overloaded
+        | Refusal::LastReplica
+        | Refusal::NoMajority
         | Refusal::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::OutcomeUnknown => StatusCode::GATEWAY_TIMEOUT,
         Refusal::DiskFull | Refusal::MemoryFull => StatusCode::INSUFFICIENT_STORAGE,
         Refusal::OperationReused => StatusCode::UNPROCESSABLE_ENTITY,
-        Refusal::WriteConcernTooLarge => StatusCode::BAD_REQUEST,
-        Refusal::NoSuchShard => StatusCode::NOT_FOUND,
+        Refusal::WriteConcernTooLarge | Refusal::NotEnoughNodes => StatusCode::BAD_REQUEST,
+        Refusal::NoSuchShard | Refusal::NoSuchNode => StatusCode::NOT_FOUND,
     }
 }
 
@@ -188,6 +186,10 @@ fn refusal_text(refusal: Refusal) -> &'static str {
         Refusal::Overloaded => "Too many requests at once",
         Refusal::WriteConcernTooLarge => "Write-Concern is above the number of the shard's members",
         Refusal::NoSuchShard => "No such shard",
+        Refusal::NoSuchNode => "No such node in the view",
+        Refusal::NotEnoughNodes => "Not enough nodes to provide fault tolerance with requested shard count",
+        Refusal::LastReplica => "The node holds the last replica of its shard",
+        Refusal::NoMajority => "No majority of the config log answers",
         Refusal::Stopping => "Node is stopping",
     }
 }
@@ -206,6 +208,10 @@ fn refusal_name(refusal: Refusal) -> &'static str {
         Refusal::Overloaded => "overloaded",
         Refusal::WriteConcernTooLarge => "write_concern_too_large",
         Refusal::NoSuchShard => "no_such_shard",
+        Refusal::NoSuchNode => "no_such_node",
+        Refusal::NotEnoughNodes => "not_enough_nodes",
+        Refusal::LastReplica => "last_replica",
+        Refusal::NoMajority => "no_majority",
         Refusal::Stopping => "stopping",
     }
 }

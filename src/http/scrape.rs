@@ -31,7 +31,7 @@ type ByNode<M> = Family<[(&'static str, String); 1], M>;
 
 pub(super) async fn get(State(app): State<Arc<App>>) -> Result<Response, HttpError> {
     let mut node = Registry::with_prefix(PREFIX);
-    add_status(&mut node, &app.status().await?, app.handle.config());
+    add_status(&mut node, &app.status().await?, &app.handle.config());
     let mut more = Registry::with_prefix(PREFIX);
     if let Some(add) = &app.more_metrics {
         add(&mut more);

@@ -19,11 +19,8 @@ use super::{
 use crate::{
     error::Refusal,
     id::ShardId,
-    node::{Answer, Request},
+    node::{AdminCommand, Answer, Request},
 };
-
-/// The fewest live replicas of a shard.
-const REPLICAS_A_SHARD: u64 = 2;
 
 #[derive(Default, Deserialize)]
 struct ReshardBody<'a> {
@@ -44,7 +41,9 @@ pub(super) async fn of_node(State(app): State<Arc<App>>) -> Result<Json<Value>, 
 pub(super) async fn members(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<Value>, HttpError> {
     let shard = shard_in_path(&app, &uri)?;
     let live = app.live_members().await?;
-    let addresses = sorted_addresses(live.into_iter().filter(|member| member.shard == shard));
+    let config = app.handle.config();
+    let addresses =
+        sorted_addresses(live.iter().filter(|member| config.seat(member.node).is_some_and(|seat| seat.shard == shard)));
     Ok(Json(json!({ "shard-members": addresses })))
 }
 
@@ -53,7 +52,7 @@ pub(super) async fn key_count(State(app): State<Arc<App>>, uri: Uri) -> Result<J
     match app.handle.ask(Request::CountKeys(shard)).await? {
         Answer::Count(count) => Ok(Json(json!({ "shard-key-count": count }))),
         // Answers come from peers too.
-        Answer::Key(_) => Err(Refusal::OutcomeUnknown.into()),
+        Answer::Key(_) | Answer::Changed | Answer::AlreadySo => Err(Refusal::OutcomeUnknown.into()),
     }
 }
 
@@ -61,25 +60,18 @@ pub(super) async fn add_member(State(app): State<Arc<App>>, request: HttpRequest
     let shard = shard_in_path(&app, request.uri());
     let address = read_address(&app, request).await?;
     let shard = shard?;
-    let member = app.handle.config().by_address(&address).ok_or(HttpError::NoSuchNode)?;
-    if member.shard == shard {
-        return Ok(Json(json!({ "result": "node added to shard" })));
-    }
-    if app.live_members().await?.iter().all(|live| live.node != member.node) {
-        return Err(HttpError::NoSuchNode);
-    }
-    Err(HttpError::MembershipIsFixed)
+    app.handle.ask(Request::Admin(AdminCommand::AddMember { address, shard })).await?;
+    Ok(Json(json!({ "result": "node added to shard" })))
 }
 
 pub(super) async fn reshard(State(app): State<Arc<App>>, request: HttpRequest) -> Result<Json<Value>, HttpError> {
     let (head, body) = request.into_parts();
     let body = body::read(&head.headers, body, app.limits.max_value_bytes).await?;
     let count = parse_count(parse_object::<ReshardBody>(&body)?.shard_count)?;
-    let live = app.live_members().await?.len() as u64;
-    if live < count.saturating_mul(REPLICAS_A_SHARD) {
-        return Err(HttpError::NotEnoughNodes);
-    }
-    Err(HttpError::MembershipIsFixed)
+    // More than there can ever be nodes for.
+    let count = u16::try_from(count).map_err(|_| HttpError::NotEnoughNodes)?;
+    app.handle.ask(Request::Admin(AdminCommand::Reshard(count))).await?;
+    Ok(Json(json!({ "result": "resharded" })))
 }
 
 fn parse_count(member: Option<&RawValue>) -> Result<u64, HttpError> {

@@ -1,18 +1,24 @@
 //! `/view`: who this node believes is up, and who belongs to the cluster.
 //!
-//! What is shown is the node's belief. Additions and removals are judged by the config, which is fixed in this version.
+//! What is shown is the node's belief. Additions and removals are judged by the config.
 
 use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Request, State},
+    extract::{Request as HttpRequest, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
 use super::{App, body, error::HttpError, json::parse_object};
-use crate::placement::{Member, split_address};
+use crate::{
+    error::Refusal,
+    node::{AdminCommand, Answer, Request},
+    placement::{Member, split_address},
+};
 
 /// The body of requests that name a node.
 #[derive(Default, Deserialize)]
@@ -22,28 +28,30 @@ struct NodeBody<'a> {
 }
 
 pub(super) async fn get(State(app): State<Arc<App>>) -> Result<Json<Value>, HttpError> {
-    let addresses = sorted_addresses(app.live_members().await?);
+    let live = app.live_members().await?;
+    let addresses = sorted_addresses(&live);
     Ok(Json(json!({ "view": addresses })))
 }
 
-pub(super) async fn put(State(app): State<Arc<App>>, request: Request) -> Result<Json<Value>, HttpError> {
+pub(super) async fn put(State(app): State<Arc<App>>, request: HttpRequest) -> Result<Response, HttpError> {
     let address = read_address(&app, request).await?;
-    match app.handle.config().by_address(&address) {
-        Some(_) => Ok(Json(json!({ "result": "already present" }))),
-        None => Err(HttpError::MembershipIsFixed),
+    match app.handle.ask(Request::Admin(AdminCommand::AddNode(address))).await? {
+        Answer::AlreadySo => Ok(Json(json!({ "result": "already present" })).into_response()),
+        _ => Ok((StatusCode::CREATED, Json(json!({ "result": "added" }))).into_response()),
     }
 }
 
-pub(super) async fn delete(State(app): State<Arc<App>>, request: Request) -> Result<Json<Value>, HttpError> {
+pub(super) async fn delete(State(app): State<Arc<App>>, request: HttpRequest) -> Result<Json<Value>, HttpError> {
     let address = read_address(&app, request).await?;
-    match app.handle.config().by_address(&address) {
-        Some(_) => Err(HttpError::MembershipIsFixed),
-        None => Err(HttpError::NoSuchReplica),
+    match app.handle.ask(Request::Admin(AdminCommand::RemoveNode(address))).await {
+        Ok(_) => Ok(Json(json!({ "result": "deleted" }))),
+        Err(Refusal::NoSuchNode) => Err(HttpError::NoSuchReplica),
+        Err(refusal) => Err(refusal.into()),
     }
 }
 
 /// The address in the body of a request that names a node.
-pub(super) async fn read_address(app: &App, request: Request) -> Result<String, HttpError> {
+pub(super) async fn read_address(app: &App, request: HttpRequest) -> Result<String, HttpError> {
     let (head, body) = request.into_parts();
     let body = body::read(&head.headers, body, app.limits.max_value_bytes).await?;
     let member = parse_object::<NodeBody>(&body)?.address.ok_or(HttpError::AddressMissing)?;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Envelope, Forward, Gossip, Message, Pull, PullAnswer, Push, SnapshotPart};
 use crate::{
-    node::{Answer, Command, KeyAnswer, Outcome, Reply, Request},
+    request::{AdminCommand, Answer, Command, KeyAnswer, Outcome, Reply, Request},
     store::Write,
 };
 
@@ -17,7 +17,7 @@ impl fmt::Display for Envelope {
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Push(Push { number: _, start, writes, promise }) => {
+            Self::Push(Push { number: _, start, writes, promise, epoch: _ }) => {
                 write!(f, "push from {start}:{} promise {promise}", Writes(writes))
             }
             Self::PushAck { number: _, applied } => write!(f, "push-ack applied {applied}"),
@@ -26,7 +26,7 @@ impl fmt::Display for Message {
             }
             Self::PullAnswer(answer) => write!(f, "{answer}"),
             Self::SnapshotRequest { from, until } => write!(f, "snapshot-request {from} to {until}"),
-            Self::SnapshotPart(SnapshotPart { from, until, vector, horizon: _, entries, operations }) => {
+            Self::SnapshotPart(SnapshotPart { from, until, vector, copied: _, horizon: _, entries, operations }) => {
                 let (keys, operations) = (entries.len(), operations.len());
                 write!(f, "snapshot-part {from} to {until} at [{vector}]: {keys} keys, {operations} operations")
             }
@@ -35,6 +35,8 @@ impl fmt::Display for Message {
             Self::Gossip(gossip) => write!(f, "{gossip}"),
             Self::Forward(Forward { number, hops, request, .. }) => write!(f, "forward {number} ({hops} hops left): {request}"),
             Self::ForwardReply { number, reply, .. } => write!(f, "forward-reply {number}: {}", ReplyText(reply)),
+            Self::ConfigRequest => write!(f, "config-request"),
+            Self::Config(config) => write!(f, "config {}", config.epoch()),
             Self::FoundingQuery => write!(f, "founding-query"),
             Self::FoundingReply { born_empty, heard, promised } => {
                 let born = if *born_empty { "born empty" } else { "born with data" };
@@ -77,6 +79,18 @@ impl fmt::Display for Request {
                 write!(f, "{verb} {} with {}", request.key, request.token)
             }
             Self::CountKeys(shard) => write!(f, "count keys of {shard}"),
+            Self::Admin(command) => write!(f, "{command}"),
+        }
+    }
+}
+
+impl fmt::Display for AdminCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AddNode(address) => write!(f, "add {address} to the view"),
+            Self::RemoveNode(address) => write!(f, "remove {address} from the view"),
+            Self::AddMember { address, shard } => write!(f, "add {address} to {shard}"),
+            Self::Reshard(shards) => write!(f, "reshard to {shards}"),
         }
     }
 }
@@ -97,6 +111,8 @@ impl fmt::Display for ReplyText<'_> {
                 };
                 write!(f, "{outcome} with {token}")
             }
+            Ok(Answer::Changed) => write!(f, "changed"),
+            Ok(Answer::AlreadySo) => write!(f, "already so"),
             Ok(Answer::Count(count)) => write!(f, "{count} keys"),
             Err(refusal) => write!(f, "{refusal}"),
         }

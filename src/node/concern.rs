@@ -47,7 +47,7 @@ impl Node {
             holders.extend(self.links.iter().filter(|(_, link)| link.holds(dot.hlc)).map(|(node, _)| *node));
         } else {
             // Recognised retry of a write that its own actor made durable before it sent it here.
-            holders.extend(self.plan.config.by_actor(dot.actor).map(|member| member.node));
+            holders.extend(self.plan.config.actor(dot.actor).map(|actor| actor.node));
         }
         if planted(Mutant::ConcernCountsItself) {
             holders.insert(self.plan.me);

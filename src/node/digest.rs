@@ -52,6 +52,12 @@ impl Digests {
         self.vector.raise(actor, hlc);
     }
 
+    /// Drops what is known of the other actors.
+    pub fn keep(&mut self, kept: impl Fn(ActorId) -> bool) {
+        self.vector = self.vector.iter().filter(|(actor, _)| kept(*actor)).collect();
+        self.contradicted.clear();
+    }
+
     pub fn repaired(&mut self, range: u16) {
         self.corrupt.remove(&range);
         self.contradicted.remove(&range);
@@ -70,7 +76,7 @@ impl Node {
             let (range, peer) = (*range, *peer);
             self.begin_transfer(peer, Purpose::Repair(range));
         }
-        if self.now.monotonic_us < self.digest.compare_us || !self.standing.serves() {
+        if self.now.monotonic_us < self.digest.compare_us || !self.standing.serves() || self.is_moving() {
             return;
         }
         self.digest.compare_us = self.now.monotonic_us + 1_000 * self.plan.settings.digest_interval_ms;
@@ -83,7 +89,7 @@ impl Node {
     }
 
     pub(super) fn answer_digest_request(&mut self, from: NodeId, range: u16) {
-        if range >= RANGES || !self.links.contains_key(&from) || !self.standing.serves() {
+        if range >= RANGES || !self.links.contains_key(&from) || !self.standing.serves() || self.is_moving() {
             return;
         }
         let hash = self.table.digest(slots_of(range));
@@ -91,7 +97,7 @@ impl Node {
     }
 
     pub(super) fn receive_digest(&mut self, from: NodeId, range: u16, vector: &VersionVector, hash: u64) {
-        if range >= RANGES || !self.links.contains_key(&from) || *vector != self.digest.vector {
+        if range >= RANGES || !self.links.contains_key(&from) || *vector != self.digest.vector || self.is_moving() {
             return;
         }
         if self.table.digest(slots_of(range)) == hash {

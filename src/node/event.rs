@@ -4,7 +4,8 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     clock::{Dot, Hlc, VersionVector},
-    id::{ActorId, NodeId},
+    id::{ActorId, Epoch, NodeId},
+    placement::Config,
     store::{Key, Order, Version, Write},
 };
 
@@ -26,6 +27,8 @@ pub enum Event {
         lease: Hlc,
         /// Whether it may take writes under its old actor at once.
         takes_writes: bool,
+        /// The epoch that it works in.
+        epoch: Epoch,
     },
     /// A record is durable here, by the fsync policy, and readable.
     Applied {
@@ -61,6 +64,10 @@ pub enum Event {
     Stable(Hlc),
     /// A write was answered.
     Acknowledged(Dot),
+    /// The node works by this config from now on.
+    Adopted(Arc<Config>),
+    /// All that its shard is to get in the migration begun then is here, durably.
+    Copied(Epoch),
     /// A peer is not heard from and is avoided.
     Suspected(NodeId),
     /// A peer is heard from again.
@@ -86,6 +93,10 @@ pub enum WhyNoWrites {
     FsyncFailed,
     /// Its clock is ahead of its peers'.
     ClockAhead,
+    /// It takes over what its shard holds.
+    TakingOver,
+    /// It is a member of no shard.
+    NoSeat,
 }
 
 impl fmt::Display for WhyNoWrites {
@@ -95,6 +106,8 @@ impl fmt::Display for WhyNoWrites {
             Self::NeedsNewActor => "needs_new_actor",
             Self::FsyncFailed => "fsync_failed",
             Self::ClockAhead => "clock_ahead",
+            Self::TakingOver => "taking_over",
+            Self::NoSeat => "no_seat",
         })
     }
 }
@@ -103,7 +116,7 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Found { key, versions } => write!(f, "found {key} ({} versions)", versions.len()),
-            Self::Recovered { applied, lease, takes_writes } => {
+            Self::Recovered { applied, lease, takes_writes, epoch: _ } => {
                 write!(f, "recovered [{applied}] lease {lease} takes_writes {takes_writes}")
             }
             Self::Applied { write, winner } => write!(f, "applied {write} winner {winner}"),
@@ -113,6 +126,8 @@ impl fmt::Display for Event {
             Self::Collected { key, order } => write!(f, "collected {key} {order}"),
             Self::Stable(hlc) => write!(f, "stable {hlc}"),
             Self::Acknowledged(dot) => write!(f, "acknowledged {dot}"),
+            Self::Copied(begun) => write!(f, "copied all of the migration of {begun}"),
+            Self::Adopted(config) => write!(f, "adopted config {}", config.epoch()),
             Self::Suspected(node) => write!(f, "suspected {node}"),
             Self::Trusted(node) => write!(f, "trusted {node}"),
             Self::Down(node) => write!(f, "down {node}"),

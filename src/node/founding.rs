@@ -12,10 +12,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Event, Node, WhyNoWrites};
+use super::{Effect, Event, Node, WhyNoWrites};
 use crate::{
     clock::{Hlc, HybridClock, VersionVector},
-    id::NodeId,
+    id::{ActorId, NodeId},
     mark::{Mark, reached},
     message::Message,
     mutant::{Mutant, planted},
@@ -109,11 +109,21 @@ impl Standing {
 impl Node {
     /// Takes over what was on the disk.
     pub(super) fn recover(&mut self, recovered: Recovered) {
-        let Recovered { snapshot, records, marks, last, verdict } = recovered;
+        if self.plan.config.parent().is_some() {
+            let config = self.plan.config.clone();
+            self.effects.push(Effect::Adopted(config.clone()));
+            self.observe(|| Event::Adopted(config));
+        }
+        let Recovered { mut snapshot, mut records, marks, last, verdict } = recovered;
         self.standing.started_us = self.now.monotonic_us;
         self.journal.last = last;
         self.journal.done = last;
-        let marks = marks.unwrap_or_default();
+        let mut marks = marks.unwrap_or_default();
+        let is_ours = self.is_ours(marks.holds);
+        if !is_ours || self.actor == ActorId::NONE {
+            (snapshot, marks.applied) = (None, VersionVector::default());
+            records.clear();
+        }
         let Snapshot { head, entries } = snapshot.unwrap_or_default();
         for (actor, hlc) in head.applied.iter() {
             self.tail.cut(actor, hlc);
@@ -131,16 +141,8 @@ impl Node {
         for record in records {
             self.replay(record);
         }
-        match verdict {
-            Verdict::Empty => self.begin_founding(),
-            Verdict::Complete => self.resume(&marks),
-            Verdict::MayLack => self.begin_without_actor(true),
-            Verdict::Damaged => {
-                self.applied = VersionVector::default();
-                self.digest = super::digest::Digests::default();
-                self.begin_without_actor(false);
-            }
-        }
+        self.keep_recovered(&marks);
+        self.begin_with(verdict, is_ours, &marks);
         self.stability.durable = self.applied.clone();
         if !planted(Mutant::RestartWithoutLease) {
             self.clock.observe(marks.lease);
@@ -152,8 +154,80 @@ impl Node {
                 self.observe(|| Event::Found { key, versions });
             }
         }
+        if is_ours || verdict == Verdict::Empty {
+            self.adoption.found(self.actor, self.clock.last());
+        }
         let (applied, lease, takes_writes) = (self.applied.clone(), marks.lease, self.standing.writes.is_ok());
-        self.observe(|| Event::Recovered { applied, lease, takes_writes });
+        let epoch = self.plan.config.epoch();
+        self.observe(|| Event::Recovered { applied, lease, takes_writes, epoch });
+        if let Some(copied) = self.import.copied {
+            self.observe(|| Event::Copied(copied));
+        }
+    }
+
+    /// Stands as what was found allows.
+    fn begin_with(&mut self, verdict: Verdict, is_ours: bool, marks: &Marks) {
+        let is_late = self.plan.config.parent().is_some();
+        match verdict {
+            _ if self.actor == ActorId::NONE => self.stand_aside(),
+            Verdict::Empty if is_late => self.begin_without_actor(false),
+            _ if !is_ours && marks.may_write => self.change_actor_to_void(),
+            _ if !is_ours => self.begin_without_actor(false),
+            Verdict::Empty => self.begin_founding(),
+            Verdict::Complete => self.resume(marks),
+            Verdict::MayLack => self.begin_without_actor(true),
+            Verdict::Damaged => {
+                self.applied = VersionVector::default();
+                self.digest = super::digest::Digests::default();
+                self.begin_without_actor(false);
+            }
+        }
+    }
+
+    /// What of the disk still counts under the config of the marks.
+    fn keep_recovered(&mut self, marks: &Marks) {
+        if self.plan.config.parent().is_none() {
+            return;
+        }
+        self.import.copied = marks.copied;
+        self.table.keep_slots(&self.kept);
+        if self.plan.config.migration().is_some_and(|migration| migration.switched.is_none()) {
+            self.drop_incomplete();
+        }
+        let heard = self.heard_actors();
+        self.applied = self.applied.iter().filter(|(actor, _)| heard.contains(actor)).collect();
+        self.tail.keep(|actor| heard.contains(&actor));
+        self.digest.keep(|actor| heard.contains(&actor));
+    }
+
+    /// A node without an actor: it holds nothing, and passes on what it is asked.
+    pub(super) fn stand_aside(&mut self) {
+        self.standing.founding = false;
+        (self.standing.serves, self.standing.caught_up, self.standing.own_from) = (false, true, None);
+        self.stop_writing(WhyNoWrites::NoSeat);
+    }
+
+    /// A new actor that must first get what its shard holds.
+    pub(super) fn stand_back(&mut self, why: WhyNoWrites) {
+        self.standing.founding = false;
+        (self.standing.serves, self.standing.caught_up, self.standing.own_from) = (false, false, None);
+        self.stop_writing(why);
+    }
+
+    /// A new actor that has what its shard holds.
+    pub(super) fn stand_anew(&mut self) {
+        self.standing.founding = false;
+        (self.standing.serves, self.standing.caught_up, self.standing.own_from) = (true, true, None);
+        self.start_writing();
+    }
+
+    /// What is found of slots that are still to come is of an earlier time, when this shard had them.
+    fn drop_incomplete(&mut self) {
+        let incomplete = self.incomplete();
+        if !incomplete.is_empty() {
+            let rest = self.kept.slots().filter(|slot| !incomplete.contains(*slot)).collect();
+            self.table.keep_slots(&rest);
+        }
     }
 
     fn replay(&mut self, record: Record) {
@@ -190,6 +264,14 @@ impl Node {
         self.standing.serves = serves;
         self.standing.own_from = Some(BTreeSet::new());
         self.own_records_found();
+    }
+
+    /// There is a newer config than the first: an empty disk is a lost one, or that of a node whose actor somebody may have heard.
+    pub(super) fn founded_long_ago(&mut self) {
+        if std::mem::take(&mut self.standing.founding) {
+            reached(Mark::DiskLost);
+            self.begin_without_actor(false);
+        }
     }
 
     fn begin_founding(&mut self) {
@@ -264,9 +346,15 @@ impl Node {
             own_from.insert(from);
             self.own_records_found();
         }
+        if self.adoption.needs_base() {
+            return;
+        }
         if serves || self.standing.own_from.is_none() {
             self.standing.serves = true;
             self.standing.caught_up = true;
+            if self.standing.writes == Err(WhyNoWrites::TakingOver) {
+                self.start_writing();
+            }
         }
     }
 

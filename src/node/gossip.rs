@@ -7,7 +7,8 @@ use rand_chacha::rand_core::Rng;
 
 use super::{Node, WhyNoWrites};
 use crate::{
-    id::NodeId,
+    clock::Hlc,
+    id::{Epoch, NodeId},
     mark::{Mark, reached},
     message::{Gossip, Heartbeat, Message},
 };
@@ -41,11 +42,17 @@ impl Node {
         let others = self.view.peers().filter(|(_, peer)| peer.heartbeat.beat > 0);
         let mut heartbeats: Vec<(NodeId, Heartbeat)> = others.map(|(node, peer)| (node, peer.heartbeat)).collect();
         heartbeats.push((self.plan.me, own));
-        let gossip = Gossip { wall_ms: self.now.wall_ms, heartbeats, reports: self.reports(), stable: self.stability.stable() };
+        let gossip = Gossip {
+            wall_ms: self.now.wall_ms,
+            heartbeats,
+            reports: self.reports(),
+            stable: self.stability.stable(),
+            progress: self.progress_to_tell(),
+        };
         self.send(to, Message::Gossip(gossip));
     }
 
-    pub(super) fn receive_gossip(&mut self, from: NodeId, gossip: Gossip) {
+    pub(super) fn receive_gossip(&mut self, from: NodeId, epoch: Epoch, gossip: Gossip) {
         let now_us = self.now.monotonic_us;
         self.view.clock_of(from, gossip.wall_ms, self.now);
         for (node, heartbeat) in gossip.heartbeats {
@@ -57,7 +64,10 @@ impl Node {
             let changes = self.view.beat(node, heartbeat, now_us);
             self.view_changed(changes);
         }
-        self.learn_reports(&gossip.reports, gossip.stable);
+        // A stable time of an older epoch did not count everybody who writes in this one.
+        let stable = if epoch == self.plan.config.epoch() { gossip.stable } else { Hlc::ZERO };
+        self.learn_reports(&gossip.reports, stable);
+        self.learn_progress(gossip.progress);
         self.judge_clock();
     }
 

@@ -1,10 +1,13 @@
 //! What goes into a node and what comes out of it: values, so that tests compare lists of them.
 
+use std::sync::Arc;
+
 use crate::{
     clock::Hlc,
-    id::{Lsn, NodeId, RequestId},
+    id::{Epoch, Lsn, NodeId, RequestId},
     message::{Envelope, Message},
     node::{Event, Reply, Request},
+    placement::{Change, Config, Refused},
     store::{Key, Marks, Record, SnapshotHead, Version},
 };
 
@@ -45,6 +48,15 @@ pub enum Input {
     LinkDown(NodeId),
     /// The journal has done something.
     Journal(JournalEvent),
+    /// The config log has this config.
+    Config(Arc<Config>),
+    /// What became of a proposal.
+    Proposed {
+        /// Which one.
+        number: u64,
+        /// The epoch that it made, or why it made none.
+        outcome: Result<Epoch, NotChanged>,
+    },
     /// The time asked for by [`deadline_us`](crate::node::Node::deadline_us) has come.
     Tick,
 }
@@ -68,8 +80,30 @@ pub enum Effect {
     },
     /// Have the journal do something.
     Journal(JournalCommand),
+    /// The node works by this config from now on.
+    Adopted(Arc<Config>),
+    /// Have the config log make a change.
+    Propose {
+        /// For matching the outcome.
+        number: u64,
+        /// The epoch that the change was thought of in: in another one it is not made.
+        expected: Epoch,
+        /// What to change.
+        change: Change,
+    },
     /// Tell who listens. Never in production.
     Observe(Event),
+}
+
+/// Why a proposal made no config.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotChanged {
+    /// There is a newer config than the one expected.
+    Conflict,
+    /// The change does not fit the config.
+    Refused(Refused),
+    /// No majority of the config log answered in time: it may be made yet.
+    Unknown,
 }
 
 /// What a node asks of its journal. Done in order.

@@ -10,11 +10,12 @@ use std::{
 
 use super::{Effect, Event, JournalCommand, JournalEvent, Node, WhyNoWrites, session::OwnWrite};
 use crate::{
-    clock::{Hlc, VersionVector},
+    clock::{Dot, Hlc, VersionVector},
     error::Refusal,
-    id::{ActorId, Lsn, NodeId},
+    id::{ActorId, Epoch, Lsn, NodeId},
     mark::{Mark, reached},
     mutant::{Mutant, planted},
+    placement::slot_of,
     store::{Applied, Key, OperationId, Record, Write},
 };
 
@@ -38,6 +39,8 @@ pub(super) struct Received {
     pub start: Hlc,
     pub writes: Vec<Arc<Write>>,
     pub upto: Hlc,
+    /// What the actor had adopted before it could have made a record above `upto`.
+    pub epoch: Epoch,
     /// Who sent it.
     pub from: NodeId,
     /// The push that waits for an acknowledgement, if it was one.
@@ -95,6 +98,17 @@ impl Queue {
     /// Whether a record of the operation is on its way, own or a peer's: a second one would be made without need.
     pub fn has_operation(&self, id: OperationId) -> bool {
         self.operations.contains_key(&id)
+    }
+
+    /// Nothing is applied or on its way of anybody.
+    pub fn forget_received(&mut self) {
+        (self.received, self.marked) = (VersionVector::default(), VersionVector::default());
+    }
+
+    /// Nothing is applied or on its way of this actor.
+    pub fn forget_received_of(&mut self, actor: ActorId) {
+        self.received = without(&self.received, actor);
+        self.marked = VersionVector::default();
     }
 
     fn note_own(&mut self, own: &OwnWrite) {
@@ -156,8 +170,13 @@ impl Node {
 
     /// Logs a run of a peer's records. One that does not connect with what is here is refused: false.
     pub(super) fn log_run(&mut self, mut run: Received) -> bool {
-        if self.takes_over() {
+        if self.takes_over() || self.adoption.needs_base() || !self.hears(run.actor) {
             return false;
+        }
+        let Some(upto) = self.within_cut(run.actor, run.upto) else { return false };
+        if upto < run.upto {
+            run.writes.retain(|write| write.dot.hlc <= upto);
+            run.upto = upto;
         }
         let known = self.received(run.actor);
         if run.start > known && !planted(Mutant::GapAccepted) {
@@ -284,7 +303,7 @@ impl Node {
         self.journal.in_doubt = self.journal.first_own_hlc();
         self.journal.failed = true;
         // The first failure counts: what it left in doubt lies below where later promises stand.
-        let finished_at = self.applied.get(self.actor);
+        let finished_at = Dot { actor: self.actor, hlc: self.applied.get(self.actor) };
         self.lease.finished_at.get_or_insert(finished_at);
         for entry in std::mem::take(&mut self.journal.entries) {
             self.drop_pending(entry.pending, Refusal::OutcomeUnknown);
@@ -293,15 +312,34 @@ impl Node {
         self.write_marks();
     }
 
+    /// Whether this replica takes records of an actor: of its shard, or of one that gives it slots of which it has the base.
+    fn hears(&self, actor: ActorId) -> bool {
+        let config = &self.plan.config;
+        let own = config.actor(actor).is_some_and(|found| found.shard == self.shard);
+        own || (self.import_sources().contains(&actor) && (self.has_copied() || self.applied.get(actor) > Hlc::ZERO))
+    }
+
+    /// Notes the epoch that came with a promise, once all up to it is applied.
+    pub(super) fn heard_epoch_of(&mut self, actor: ActorId, upto: Hlc, epoch: Epoch) {
+        if self.applied.get(actor) >= upto {
+            self.heard_epoch(actor, epoch);
+        }
+    }
+
     fn apply_run(&mut self, run: Received) {
         let applied = self.applied.get(run.actor);
+        if !self.hears(run.actor) {
+            return;
+        }
         if self.takes_over() || (run.start > applied && !planted(Mutant::GapAccepted)) {
             self.progressed = true;
             self.journal.received = without(&self.journal.received, run.actor);
             return;
         }
         for write in &run.writes {
-            if write.dot.hlc > applied || planted(Mutant::ReapplyBelowVector) {
+            // A record of a slot that was handed over long ago would be in the way when the slot comes back.
+            let is_kept = self.kept.contains(slot_of(&write.key));
+            if is_kept && (write.dot.hlc > applied || planted(Mutant::ReapplyBelowVector)) {
                 self.apply(write.clone());
             }
         }
@@ -309,6 +347,7 @@ impl Node {
             self.progressed = true;
             self.observe(|| Event::Promised { actor: run.actor, upto: run.upto });
         }
+        self.heard_epoch_of(run.actor, run.upto, run.epoch);
         if !run.writes.is_empty() && run.actor == self.actor {
             reached(Mark::OwnRecordsPulled);
         } else if !run.writes.is_empty() && self.actor_of(run.from) != Some(run.actor) {
@@ -335,8 +374,13 @@ impl Node {
     }
 
     fn apply_own(&mut self, own: OwnWrite) {
+        let dot = own.write.dot;
+        if !self.plan.config.writers_of(self.shard).any(|actor| actor.actor == dot.actor) {
+            // The actor was cut off, and what it held is void: somebody else may have the record, or nobody.
+            return self.answer(own.origin, Err(Refusal::OutcomeUnknown));
+        }
         self.apply(own.write.clone());
-        self.applied.raise(self.actor, own.write.dot.hlc);
+        self.applied.raise(dot.actor, dot.hlc);
         self.progressed = true;
         self.counters.writes += 1;
         self.written(own);

@@ -3,7 +3,7 @@
 
 use super::{Effect, JournalCommand, Node, WhyNoWrites};
 use crate::{
-    clock::Hlc,
+    clock::{Dot, Hlc},
     mark::{Mark, reached},
     mutant::{Mutant, planted},
     store::Marks,
@@ -20,7 +20,7 @@ pub(super) struct Lease {
     /// Marks with this lease are on their way to the disk.
     pub asked: Option<Marks>,
     /// After a failed fsync: own records above are in doubt, and promises stay below until that is durable.
-    pub finished_at: Option<Hlc>,
+    pub finished_at: Option<Dot>,
 }
 
 impl Node {
@@ -46,11 +46,20 @@ impl Node {
         let may_write = match self.standing.writes() {
             Ok(()) | Err(WhyNoWrites::ClockAhead) => true,
             Err(WhyNoWrites::Starting) => self.standing.is_founding(),
+            Err(WhyNoWrites::TakingOver | WhyNoWrites::NoSeat) => true,
             Err(WhyNoWrites::NeedsNewActor | WhyNoWrites::FsyncFailed) => false,
         };
         // Behind a failed fsync records are applied in memory only: that must not count as durable.
         let applied = if self.journal.failed { &self.stability.durable } else { &self.applied };
-        let marks = Marks { lease, applied: applied.clone(), may_write, finished_at: self.lease.finished_at };
+        let marks = Marks {
+            lease,
+            applied: applied.clone(),
+            may_write,
+            finished_at: self.lease.finished_at,
+            config: self.config_to_keep(),
+            holds: self.config_to_keep().and(self.adoption.holds()),
+            copied: self.import.copied,
+        };
         self.lease.asked = Some(marks.clone());
         self.effects.push(Effect::Journal(JournalCommand::Mark(marks)));
     }
@@ -64,6 +73,11 @@ impl Node {
         }
         self.progressed = true;
         self.marks_durable(&marks);
+        if let Some(config) = marks.config {
+            self.config_durable(config);
+        }
+        self.import.durable = marks.copied;
+        self.base_marked(marks.holds);
     }
 
     pub(super) fn mark_failed(&mut self) {

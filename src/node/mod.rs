@@ -8,6 +8,8 @@
 //! - `stability` the stable time; `gossip` and `view` who is up; `founding` what a node may do with the disk that it found
 //! - `status` for operators, `event` for the simulator's checkers
 
+mod admin;
+mod adopt;
 mod concern;
 mod digest;
 mod event;
@@ -15,10 +17,12 @@ mod forward;
 mod founding;
 mod gossip;
 mod held;
+mod import;
 mod io;
 mod journal;
 mod lease;
 mod operations;
+mod propose;
 mod pull;
 mod replication;
 mod session;
@@ -35,9 +39,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-pub use crate::request::{Answer, Command, KeyAnswer, KeyRequest, Outcome, Reply, Request};
+pub use crate::request::{AdminCommand, Answer, Command, KeyAnswer, KeyRequest, Outcome, Reply, Request};
 pub use event::{Event, WhyNoWrites};
-pub use io::{Effect, Input, JournalCommand, JournalEvent, Now};
+pub use io::{Effect, Input, JournalCommand, JournalEvent, NotChanged, Now};
 pub use settings::Settings;
 pub use status::{Counters, PeerStatus, Status};
 
@@ -47,7 +51,7 @@ use crate::{
     mark::{Mark, reached},
     message::{Envelope, Message},
     mutant::{Mutant, planted},
-    placement::{Config, Member},
+    placement::{Config, SlotSet},
     store::{Recovered, Table},
 };
 
@@ -64,6 +68,8 @@ pub struct NodePlan {
     pub incarnation: Incarnation,
     /// For the node's own random stream.
     pub seed: u64,
+    /// Whether there is a config log to propose changes to.
+    pub proposes: bool,
     /// Whether somebody listens to [`Effect::Observe`].
     pub observed: bool,
 }
@@ -81,6 +87,8 @@ pub struct Node {
     plan: NodePlan,
     actor: ActorId,
     shard: ShardId,
+    /// The slots whose records this replica keeps.
+    kept: SlotSet,
     random: ChaCha8Rng,
     now: Now,
 
@@ -95,6 +103,10 @@ pub struct Node {
     journal: journal::Queue,
     snapshot: snapshot::Progress,
     standing: founding::Standing,
+    adoption: adopt::Adoption,
+    import: import::Import,
+    changes: propose::Changes,
+    admin: admin::Tasks,
     links: BTreeMap<NodeId, replication::Link>,
     pulls: pull::Pulls,
     transfer: Option<transfer::Transfer>,
@@ -119,8 +131,6 @@ pub struct Node {
 
 /// How long after the last record the busy interval is kept.
 const BUSY_FOR_US: u64 = 20_000;
-/// In clusters up to this size every node is judged by what comes straight from it.
-const SMALL_CLUSTER: usize = 16;
 
 impl Node {
     /// A node that has found this on its disk.
@@ -128,15 +138,17 @@ impl Node {
     /// # Panics
     /// When the plan's node is not in the plan's config.
     pub fn new(plan: NodePlan, now: Now, recovered: Recovered) -> Self {
-        let Member { actor, shard, .. } = *plan.config.member(plan.me).expect("a node is started as a member of its config");
-        let small = plan.config.members().len() <= SMALL_CLUSTER;
-        let others = plan.config.members().iter().filter(|member| member.node != plan.me);
-        let view = view::View::new(others.clone().map(|member| (member.node, small || member.shard == shard)), &plan.settings);
-        let links =
-            others.clone().filter(|member| member.shard == shard).map(|member| (member.node, replication::Link::default()));
+        let mut plan = plan;
+        if let Some(config) = recovered.marks.as_ref().and_then(|marks| marks.config.clone())
+            && config.epoch() > plan.config.epoch()
+        {
+            plan.config = config;
+        }
+        assert!(plan.config.member(plan.me).is_some(), "a node is started as a member of its config");
         let mut node = Self {
-            actor,
-            shard,
+            actor: ActorId::NONE,
+            shard: ShardId::NONE,
+            kept: SlotSet::default(),
             random: ChaCha8Rng::seed_from_u64(plan.seed),
             now,
             clock: HybridClock::default(),
@@ -148,12 +160,16 @@ impl Node {
             journal: journal::Queue::default(),
             snapshot: snapshot::Progress::default(),
             standing: founding::Standing::default(),
-            links: links.collect(),
+            links: BTreeMap::new(),
+            adoption: adopt::Adoption::default(),
+            import: import::Import::default(),
+            changes: propose::Changes::default(),
+            admin: admin::Tasks::default(),
             pulls: pull::Pulls::default(),
             transfer: None,
             digest: digest::Digests::default(),
             stability: stability::Stability::default(),
-            view,
+            view: view::View::new(&plan.settings),
             gossip: gossip::Rounds::default(),
             waiting: waiting::Waiting::default(),
             forwards: forward::Forwards::default(),
@@ -166,6 +182,7 @@ impl Node {
             busy_until_us: 0,
             plan,
         };
+        node.take_places();
         node.recover(recovered);
         node
     }
@@ -179,6 +196,8 @@ impl Node {
             Input::NotSent { to, message } => self.not_sent(to, message),
             Input::LinkDown(node) => self.link_down(node),
             Input::Journal(event) => self.journal_event(event),
+            Input::Config(config) => self.learn_config(config),
+            Input::Proposed { number, outcome } => self.proposed(number, outcome),
             Input::Tick => self.tick(),
         }
     }
@@ -195,7 +214,8 @@ impl Node {
 
     /// When a [`Tick`](Input::Tick) is due, by the monotonic clock in microseconds.
     pub fn deadline_us(&self) -> u64 {
-        let requests = [self.waiting.deadline_us(), self.forwards.deadline_us(), self.concerns.deadline_us()];
+        let requests =
+            [self.waiting.deadline_us(), self.forwards.deadline_us(), self.concerns.deadline_us(), self.admin.deadline_us()];
         requests.into_iter().flatten().fold(self.next_tick_us, u64::min)
     }
 
@@ -220,6 +240,7 @@ impl Node {
         self.expire_waiting();
         self.expire_forwards();
         self.expire_concerns();
+        self.expire_admin();
         if self.now.monotonic_us < self.next_tick_us {
             return;
         }
@@ -229,19 +250,30 @@ impl Node {
         self.retry_held();
         self.keep_standing();
         self.renew_lease();
+        self.keep_adopting();
         self.keep_links();
+        self.keep_importing();
         self.keep_pulling();
         self.keep_transferring();
         self.keep_comparing();
         self.keep_stable();
         self.gossip_round();
+        self.keep_changing();
         self.forget_old();
     }
 
     fn receive(&mut self, from: NodeId, envelope: Envelope) {
-        if envelope.epoch != self.plan.config.epoch() {
-            self.counters.stale_messages += 1;
-            return;
+        match envelope.message {
+            Message::ConfigRequest => return self.answer_config_request(from),
+            Message::Config(config) => return self.learn_config(config),
+            _ if envelope.epoch.generation < self.plan.config.epoch().generation => {
+                self.counters.stale_messages += 1;
+                return;
+            }
+            _ if envelope.epoch > self.plan.config.epoch() && !planted(Mutant::PeerEpochIgnored) => {
+                return self.hold_until_adopted(from, envelope);
+            }
+            _ => {}
         }
         match self.view.sender(from, envelope.incarnation) {
             view::Sender::Gone => {
@@ -259,10 +291,10 @@ impl Node {
         if envelope.message.repairs() && self.view.holds_off(from, self.now.monotonic_us) {
             return reached(Mark::HoldoffKept);
         }
-        self.dispatch(from, envelope.message);
+        self.dispatch(from, envelope.epoch, envelope.message);
     }
 
-    fn dispatch(&mut self, from: NodeId, message: Message) {
+    fn dispatch(&mut self, from: NodeId, epoch: Epoch, message: Message) {
         match message {
             Message::Push(push) => self.receive_push(from, push),
             Message::PushAck { number, applied } => self.receive_ack(from, number, applied),
@@ -272,7 +304,7 @@ impl Node {
             Message::SnapshotPart(part) => self.receive_snapshot_part(from, part),
             Message::DigestRequest { range } => self.answer_digest_request(from, range),
             Message::Digest { range, vector, hash } => self.receive_digest(from, range, &vector, hash),
-            Message::Gossip(gossip) => self.receive_gossip(from, gossip),
+            Message::Gossip(gossip) => self.receive_gossip(from, epoch, gossip),
             Message::Forward(forward) => self.receive_forward(from, forward),
             Message::ForwardReply { number, asker, reply }
                 if asker == self.plan.incarnation || planted(Mutant::ReplyToAnotherProcess) =>
@@ -280,6 +312,7 @@ impl Node {
                 self.receive_forward_reply(from, number, reply);
             }
             Message::ForwardReply { .. } => self.counters.stale_messages += 1,
+            Message::ConfigRequest | Message::Config(_) => {}
             Message::FoundingQuery => self.answer_founding_query(from),
             Message::FoundingReply { born_empty, heard, promised } => {
                 self.receive_founding_reply(from, born_empty, heard, promised);
@@ -348,7 +381,7 @@ impl Node {
     }
 
     fn actor_of(&self, node: NodeId) -> Option<ActorId> {
-        self.plan.config.member(node).map(|member| member.actor)
+        self.plan.config.seat(node).map(|seat| seat.actor)
     }
 
     fn send(&mut self, to: NodeId, message: Message) {

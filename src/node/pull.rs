@@ -10,9 +10,10 @@ use rand_chacha::rand_core::Rng;
 use super::{Node, journal::Received, transfer::Purpose};
 use crate::{
     clock::Hlc,
-    id::{ActorId, NodeId},
+    id::{ActorId, Epoch, NodeId},
     message::{Message, Pull, PullAnswer, Run},
     mutant::{Mutant, planted},
+    placement::slot_of,
     store::Write,
 };
 
@@ -41,9 +42,10 @@ impl Node {
     /// Asks for what waiting requests lack: the actors themselves, and other peers for actors that cannot be asked.
     pub(super) fn pull_lacking(&mut self, lacking: &[(ActorId, Hlc)]) {
         for (actor, need) in lacking {
-            let origin = self.plan.config.by_actor(*actor).map(|member| member.node);
+            let origin = self.plan.config.actor(*actor).map(|actor| actor.node);
             let peers = self.repairable_peers();
-            match origin.filter(|node| peers.contains(node)) {
+            let asked = |node: &NodeId| peers.contains(node) || self.gets_from(*node).is_some();
+            match origin.filter(asked) {
                 Some(node) => self.pull_from(node, *need),
                 None => peers.into_iter().for_each(|node| self.pull_from(node, Hlc::ZERO)),
             }
@@ -82,11 +84,17 @@ impl Node {
     }
 
     pub(super) fn answer_pull(&mut self, from: NodeId, pull: Pull) {
-        let Some(asker) = self.actor_of(from).filter(|_| self.links.contains_key(&from)) else { return };
-        if self.standing.is_founding() {
+        let Some(asker) = self.actor_of(from) else { return };
+        let given = self.given_to(from);
+        if self.standing.is_founding() || (given.is_empty() && !self.links.contains_key(&from)) {
             return;
         }
+<<<<<<< 9d984e4
+        let is_asked = |write: &&Arc<Write>| given.is_empty() || given.contains(slot_of(&write.key));
+        let actors: Vec<ActorId> = self.plan.config.writers_of(self.shard).map(|member| member.actor).collect();
+=======
         let actors: Vec<ActorId> = self.plan.config.replicas(self.shard).map(|member| member.actor).collect();
+>>>>>>> three
         let process = self.view.process(from);
         let mut answer = PullAnswer { asker: process, runs: Vec::new(), cut: false, more: false, serves: self.standing.serves() };
         let mut room = PULL_RECORDS;
@@ -99,7 +107,9 @@ impl Node {
                 false => self.applied.get(actor),
             };
             let start = pull.vector.get(actor);
-            if upto <= start {
+            let epoch = self.epoch_of_run(actor, upto);
+            let news = upto > start || (upto == start && self.in_flux() && epoch > Epoch::default());
+            if !news {
                 continue;
             }
             if !self.tail.reaches(actor, start) {
@@ -107,24 +117,21 @@ impl Node {
                 continue;
             }
             let skipped = usize::from(planted(Mutant::PullSkipsRecord));
-            let writes: Vec<_> = self.tail.range(actor, start, upto).skip(skipped).take(room + 1).cloned().collect();
-            answer.runs.push(self.run_within(actor, (start, upto), writes, &mut room));
+            let writes: Vec<_> =
+                self.tail.range(actor, start, upto).filter(is_asked).skip(skipped).take(room + 1).cloned().collect();
+            answer.runs.push(run_within(Run { actor, start, writes, upto, epoch }, &mut room));
             answer.more |= answer.runs.last().is_some_and(|run| run.upto < upto);
         }
         self.send(from, Message::PullAnswer(answer));
     }
 
-    /// A run that fits: one that is cut short promises no more than its last record.
-    fn run_within(&self, actor: ActorId, span: (Hlc, Hlc), mut writes: Vec<Arc<Write>>, room: &mut usize) -> Run {
-        let (start, upto) = span;
-        let upto = if writes.len() > *room {
-            writes.truncate(*room);
-            writes.last().map_or(start, |write| write.dot.hlc)
-        } else {
-            upto
-        };
-        *room -= writes.len();
-        Run { actor, start, writes, upto }
+    /// Records of slots that this shard gets, after their base.
+    fn receive_given(&mut self, from: NodeId, cut: bool, more: bool) {
+        match (cut, more) {
+            (true, _) => self.restart_import(),
+            (false, true) => self.pull_from(from, Hlc::ZERO),
+            (false, false) => self.import_is_close(),
+        }
     }
 
     pub(super) fn receive_pulled(&mut self, from: NodeId, answer: PullAnswer) {
@@ -132,6 +139,21 @@ impl Node {
             self.counters.stale_messages += 1;
             return;
         }
+<<<<<<< 9d984e4
+        let source = self.gets_from(from);
+        if source.is_none() && !self.links.contains_key(&from) {
+            return;
+        }
+        self.pulls.forget(from);
+        for Run { actor, start, writes, upto, epoch } in answer.runs {
+            if actor == self.actor && self.standing.promises() {
+                continue;
+            }
+            self.log_run(Received { actor, start, writes, upto, epoch, from, acknowledge: None });
+        }
+        if source.is_some() {
+            return self.receive_given(from, answer.cut, answer.more);
+=======
         if !self.links.contains_key(&from) {
             return;
         }
@@ -142,11 +164,12 @@ impl Node {
                 continue;
             }
             connected &= self.log_run(Received { actor, start, writes, upto, from, acknowledge: None });
+>>>>>>> three
         }
         if self.takes_over() {
             return;
         }
-        if answer.cut && !planted(Mutant::CutNotTransferred) {
+        if (answer.cut && !planted(Mutant::CutNotTransferred)) || self.adoption.asks_for_base() {
             self.begin_transfer(from, Purpose::CatchUp);
         } else if answer.more {
             self.pull_from(from, Hlc::ZERO);
@@ -154,4 +177,14 @@ impl Node {
             self.log_pulled_all(from, answer.serves);
         }
     }
+}
+
+/// A run that fits: one that is cut short promises no more than its last record.
+fn run_within(mut run: Run, room: &mut usize) -> Run {
+    if run.writes.len() > *room {
+        run.writes.truncate(*room);
+        (run.upto, run.epoch) = (run.writes.last().map_or(run.start, |write| write.dot.hlc), Epoch::default());
+    }
+    *room -= run.writes.len();
+    run
 }

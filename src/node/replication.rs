@@ -8,7 +8,7 @@
 use super::{Node, journal::Received};
 use crate::{
     clock::Hlc,
-    id::NodeId,
+    id::{ActorId, NodeId},
     mark::{Mark, reached},
     message::{Message, Push},
     mutant::{Mutant, planted},
@@ -27,8 +27,10 @@ struct InFlight {
 }
 
 /// What is known of a shard peer's copy of this node's records.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Link {
+    /// Whose copy.
+    pub actor: ActorId,
     /// Up to where the peer holds them durably; unknown until it has said so.
     acknowledged: Option<Hlc>,
     in_flight: Option<InFlight>,
@@ -41,6 +43,11 @@ pub(super) struct Link {
 }
 
 impl Link {
+    /// Nothing is known of this actor's copy.
+    pub fn to(actor: ActorId) -> Self {
+        Self { actor, acknowledged: None, in_flight: None, pushes: 0, promised: Hlc::ZERO, last_sent_us: 0, round_trip_us: 0 }
+    }
+
     /// Whether the peer has said that it holds a record.
     pub fn holds(&self, hlc: Hlc) -> bool {
         self.acknowledged.is_some_and(|acknowledged| acknowledged >= hlc)
@@ -100,7 +107,9 @@ impl Node {
             link.last_sent_us = now_us;
             link.promised = promise;
         }
-        self.send(node, Message::Push(Push { number, start, writes, promise: promise.max(start) }));
+        let promise = promise.max(start);
+        let epoch = self.epoch_of_promise(promise);
+        self.send(node, Message::Push(Push { number, start, writes, promise, epoch }));
     }
 
     pub(super) fn receive_push(&mut self, from: NodeId, push: Push) {
@@ -110,16 +119,17 @@ impl Node {
             return;
         }
         if push.promise <= self.applied.get(actor) && push.start <= self.applied.get(actor) {
+            self.heard_epoch_of(actor, push.promise, push.epoch);
             return self.acknowledge(from, push.number);
         }
         if planted(Mutant::AckBeforeDurable) && push.start <= self.received(actor) {
             self.send(from, Message::PushAck { number: push.number, applied: push.promise });
         }
-        let run =
-            Received { actor, start: push.start, writes: push.writes, upto: push.promise, from, acknowledge: Some(push.number) };
+        let Push { number, start, writes, promise: upto, epoch } = push;
+        let run = Received { actor, start, writes, upto, epoch, from, acknowledge: Some(number) };
         if !self.log_run(run) && !self.takes_over() {
             reached(Mark::PushRefused);
-            self.acknowledge(from, push.number);
+            self.acknowledge(from, number);
             self.pull_from(from, Hlc::ZERO);
         }
     }

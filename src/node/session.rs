@@ -57,6 +57,7 @@ impl Node {
         let shard = match &ask.request {
             Request::Key(request) => self.plan.config.shard_of(&request.key),
             Request::CountKeys(shard) => *shard,
+            Request::Admin(command) => return self.admin_request(ask.origin, command.clone()),
         };
         if !self.plan.config.has_shard(shard) {
             return self.answer(ask.origin, Err(Refusal::NoSuchShard));
@@ -64,11 +65,24 @@ impl Node {
         if self.standing.is_stopping() {
             return self.answer(ask.origin, Err(Refusal::Stopping));
         }
+        if let Request::Key(request) = &ask.request
+            && self.is_of_newer_epoch(&request.token)
+        {
+            return self.wait(ask, Obstacle::NewerEpoch);
+        }
         if shard != self.shard {
             return self.forward(ask, shard);
         }
         if !self.standing.serves() {
             return self.forward_or(ask, Refusal::Starting);
+        }
+        if self.is_leaving() {
+            return self.forward_or(ask, Refusal::CannotForward);
+        }
+        if let Request::Key(request) = &ask.request
+            && !self.holds_slot(slot_of(&request.key))
+        {
+            return self.forward_or(ask, Refusal::CannotForward);
         }
         if let Request::Key(request) = &ask.request
             && self.digest.is_corrupt(slot_of(&request.key))
@@ -76,7 +90,8 @@ impl Node {
             return self.forward_or(ask, Refusal::CannotForward);
         }
         match ask.request {
-            Request::CountKeys(_) => self.answer(ask.origin, Ok(Answer::Count(self.table.live()))),
+            Request::Admin(command) => self.admin_request(ask.origin, command),
+            Request::CountKeys(_) => self.answer(ask.origin, Ok(Answer::Count(self.live_keys()))),
             Request::Key(ref request) => match self.obstacle(request) {
                 Some(obstacle) => self.wait(ask, obstacle),
                 None => self.execute(ask),
@@ -91,7 +106,7 @@ impl Node {
             if request.token.max_hlc() > limit {
                 return Some(Obstacle::TokenAhead);
             }
-            let lacking = self.lacking(&request.token);
+            let lacking = self.lacking(request);
             if !lacking.is_empty() {
                 return Some(Obstacle::Lacking(lacking));
             }
@@ -105,13 +120,12 @@ impl Node {
         }
     }
 
-    /// The actors of this shard of which the token names more than is applied here.
-    pub(super) fn lacking(&mut self, token: &Token) -> Vec<(ActorId, Hlc)> {
-        let actors: Vec<ActorId> = self.plan.config.replicas(self.shard).map(|member| member.actor).collect();
+    /// The actors that write the key of which the token names more than is applied here.
+    pub(super) fn lacking(&mut self, request: &KeyRequest) -> Vec<(ActorId, Hlc)> {
         let mut lacking = Vec::new();
-        for actor in actors {
-            let need = token.get(actor);
-            let applied = if actor == self.actor { self.own_promise(need) } else { self.applied.get(actor) };
+        for actor in self.writers(slot_of(&request.key)) {
+            let need = request.token.get(actor);
+            let applied = if actor == self.actor { self.own_promise(need) } else { self.reach(actor, &self.applied) };
             if applied < need {
                 lacking.push((actor, need));
             }
@@ -188,6 +202,26 @@ impl Node {
         });
         let write_concern = command.write_concern;
         self.log_own(OwnWrite { write, origin, token: request.token, outcome, write_concern });
+    }
+
+    /// Whether a token stands for writes of an epoch that this node has not adopted: what it must wait for may be somebody's of whom it
+    /// has not heard.
+    pub(super) fn is_of_newer_epoch(&self, token: &Token) -> bool {
+        token.epoch() > self.plan.config.epoch() && !planted(Mutant::TokenEpochIgnored)
+    }
+
+    /// Whether this node's actor writes no more.
+    pub(super) fn is_leaving(&self) -> bool {
+        let seat = self.plan.config.seat(self.plan.me);
+        seat.is_some_and(|seat| !seat.standing.writes()) && !planted(Mutant::LeaverWrites)
+    }
+
+    /// Live keys of the slots that the shard owns.
+    pub(super) fn live_keys(&self) -> u64 {
+        match self.plan.config.migration() {
+            Some(_) => self.table.live_in(&self.plan.config.owners().slots_of(self.shard)),
+            None => self.table.live(),
+        }
     }
 
     fn refuses_writes(&self) -> bool {

@@ -35,6 +35,8 @@ struct UnderWay {
     ended: bool,
     /// It began after a transfer was installed, so it has that.
     covers_transfer: bool,
+    /// It began after a new actor began with nothing, so it has none of what was there before.
+    covers_nothing: bool,
 }
 
 impl Node {
@@ -55,6 +57,7 @@ impl Node {
             part_written: true,
             ended: false,
             covers_transfer: self.has_installed(),
+            covers_nothing: self.adoption.begins_with_nothing(),
         });
         self.effects.push(Effect::Journal(JournalCommand::SnapshotBegin(head)));
         self.snapshot_may_go_on();
@@ -88,9 +91,12 @@ impl Node {
     }
 
     pub(super) fn snapshot_done(&mut self) {
-        let covers_transfer = self.snapshot.under_way.take().is_some_and(|snapshot| snapshot.covers_transfer);
+        let Some(UnderWay { covers_transfer, covers_nothing, .. }) = self.snapshot.under_way.take() else { return };
         if covers_transfer {
             self.transfer_durable();
+        }
+        if covers_nothing && self.adoption.begins_with_nothing() {
+            self.based();
         }
         self.begin_next_snapshot();
     }

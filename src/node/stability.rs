@@ -14,6 +14,7 @@ use crate::{
     id::{ActorId, NodeId},
     message::Report,
     mutant::{Mutant, planted},
+    placement::{Actor, Standing},
     store::Horizon,
 };
 
@@ -51,10 +52,6 @@ impl Stability {
         self.reports.entry(actor).or_default().join(report);
     }
 
-    fn least(&self, actor: ActorId) -> Hlc {
-        self.reports.get(&actor).map(|report| report.least).unwrap_or_default()
-    }
-
     /// Moves the horizon on. Up to `settled` everything is stable, and applied here.
     fn move_horizon(&mut self, settled: Hlc) {
         self.horizon.stable = self.horizon.stable.max(settled);
@@ -70,20 +67,20 @@ impl Stability {
 impl Node {
     /// Reports what this replica has, works out the stable time, and settles what it covers.
     pub(super) fn keep_stable(&mut self) {
-        if self.standing.serves() && self.standing.promises() {
+        if self.actor != ActorId::NONE && self.standing.serves() && self.standing.promises() {
             let mut least = self.own_promise(Hlc::ZERO);
-            let counts = |actor| actor != self.actor && !planted(Mutant::StableCountsOnlyItself);
-            for member in self.plan.config.replicas(self.shard).filter(|member| counts(member.actor)) {
-                least = least.min(self.stability.durable.get(member.actor));
+            let counts = |actor: &ActorId| *actor != self.actor && !planted(Mutant::StableCountsOnlyItself);
+            for actor in self.counted_actors().into_iter().filter(counts) {
+                least = least.min(self.reach(actor, &self.stability.durable));
             }
             let wrote = self.applied.get(self.actor);
             self.stability.report(self.actor, Report { least, wrote, epoch: self.plan.config.epoch() });
         }
-        let actors = self.plan.config.members().iter().map(|member| member.actor);
+        let reporters = self.reporters().map(|(actor, _)| actor);
         let counts = |actor: &ActorId| self.stability.reports.contains_key(actor) || !planted(Mutant::StableWithoutSilent);
-        let least = actors.filter(counts).map(|actor| self.stability.least(actor)).min().unwrap_or_default();
+        let least = reporters.filter(counts).map(|actor| self.least_in_epoch(actor)).min().unwrap_or_default();
         self.raise_stable(least);
-        if !self.snapshot.is_under_way() {
+        if !self.snapshot.is_under_way() && !self.is_moving() {
             self.move_horizon();
         }
         for (key, order) in self.table.stabilise(self.stability.horizon, SETTLE_AT_ONCE) {
@@ -102,9 +99,9 @@ impl Node {
     /// Up to where this replica itself lacks nothing. Below the stable time only after a lost disk: there a tombstone must stay until
     /// all that is older has come again.
     fn least_applied(&self) -> Hlc {
-        let actors = self.plan.config.replicas(self.shard).map(|member| member.actor);
+        let actors = self.counted_actors().into_iter();
         let others = actors.filter(|actor| *actor != self.actor || !self.standing.promises());
-        others.map(|actor| self.applied.get(actor)).min().unwrap_or(Hlc(u64::MAX))
+        others.map(|actor| self.reach(actor, &self.applied)).min().unwrap_or(Hlc(u64::MAX))
     }
 
     fn raise_stable(&mut self, hlc: Hlc) {
@@ -129,7 +126,29 @@ impl Node {
 
     /// The node whose report is the least: it holds the stable time back.
     pub(super) fn stable_culprit(&self) -> Option<NodeId> {
-        let members = self.plan.config.members().iter();
-        members.min_by_key(|member| self.stability.least(member.actor)).map(|member| member.node)
+        self.reporters().min_by_key(|(actor, _)| self.least_in_epoch(*actor)).map(|(_, node)| node)
+    }
+
+    /// Everybody who must report. Who was cut off reports no more, and is what others must report to have.
+    fn reporters(&self) -> impl Iterator<Item = (ActorId, NodeId)> + '_ {
+        let reports = |actor: &&Actor| matches!(actor.standing, Standing::Serving | Standing::Leaving { .. });
+        self.plan.config.actors().filter(reports).map(|actor| (actor.actor, actor.node))
+    }
+
+    /// What an actor has reported in this epoch: in an older one it did not count everybody who writes in this.
+    fn least_in_epoch(&self, actor: ActorId) -> Hlc {
+        let old = planted(Mutant::ReportsOfAnyEpoch);
+        let report = self.stability.reports.get(&actor).filter(|report| old || report.epoch >= self.plan.config.epoch());
+        report.map(|report| report.least).unwrap_or_default()
+    }
+
+    /// Whose records a replica must have for what its shard owns.
+    fn counted_actors(&self) -> Vec<ActorId> {
+        let config = &self.plan.config;
+        let mut actors: Vec<ActorId> = config.writers_of(self.shard).map(|actor| actor.actor).collect();
+        if let Some(switched) = config.migration().and_then(|migration| migration.switched) {
+            actors.extend(self.import_sources().into_iter().filter(|actor| !self.is_sealed(*actor, switched)));
+        }
+        actors
     }
 }

@@ -108,7 +108,7 @@ impl Node {
         Status {
             node: self.plan.me,
             actor: self.actor,
-            shard: Some(self.shard),
+            shard: Some(self.shard).filter(|shard| *shard != ShardId::NONE),
             epoch: self.plan.config.epoch(),
             serves: self.standing.serves() && self.standing.caught_up(),
             no_writes: self.standing.writes().err(),

@@ -68,6 +68,12 @@ impl Tail {
         }
     }
 
+    /// Drops the records of the other actors.
+    pub fn keep(&mut self, kept: impl Fn(ActorId) -> bool) {
+        self.actors.retain(|actor, _| kept(*actor));
+        self.bytes = self.actors.values().flat_map(|tail| tail.writes.values()).map(|write| record_bytes(write)).sum();
+    }
+
     /// Estimated bytes of all records.
     pub fn bytes(&self) -> u64 {
         self.bytes

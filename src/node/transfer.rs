@@ -2,7 +2,7 @@
 //!
 //! The parts are taken one after the other while the peer goes on, so each has a vector of its own. What is known for certain at
 //! the end is the vector of the first part: every later part has at least that much. The rest follows by pulls from there.
-//! A part is installed with authority: see [`Table::install`](crate::store::Table::install). Should the source forget more between
+//! A part is installed with authority: see [`Table::install`](crate::store::Table::install).
 //! A copy of a part that was asked for in an earlier try has less, and is dropped. Should the source forget more between
 //! two parts (see [`Horizon`]), the pulls from the first part's vector on would bring what a forgotten tombstone had hidden: then all
 //! is taken over anew. That ends, since a replica that lacks something holds the stable time back.
@@ -12,14 +12,16 @@
 //!
 //! What was installed is not in this node's log, so it counts as applied only once a snapshot of it is on this node's own disk.
 
+use std::{collections::VecDeque, ops::Range};
+
 use super::{Event, Node};
 use crate::{
     clock::VersionVector,
-    id::{ActorId, NodeId, Slot},
+    id::{ActorId, Epoch, NodeId, ShardId, Slot},
     mark::{Mark, reached},
     message::{Message, SnapshotPart},
     mutant::{Mutant, planted},
-    placement::SLOTS,
+    placement::{SLOTS, slot_of},
     store::Horizon,
 };
 
@@ -33,17 +35,21 @@ pub(super) enum Purpose {
     CatchUp,
     /// A range of slots differs from what two peers agree on.
     Repair(u16),
+    /// This shard is to get slots of another one.
+    Import(ShardId),
 }
 
 /// A transfer under way.
 #[derive(Debug)]
 pub(super) struct Transfer {
-    purpose: Purpose,
+    pub purpose: Purpose,
     peer: NodeId,
-    next: Slot,
-    until: u16,
+    /// What is still to come, in order.
+    ranges: VecDeque<Range<u16>>,
     /// The first part's vector, and what the source may have forgotten by then.
     base: Option<(VersionVector, Horizon)>,
+    /// What the source said in the first part of its own import.
+    copied: Option<Epoch>,
     until_us: u64,
     asked_again: bool,
     /// All parts are installed; this node's own snapshot is under way.
@@ -57,27 +63,30 @@ impl Node {
             return;
         }
         reached(Mark::TransferBegun);
-        let slots = match purpose {
-            Purpose::CatchUp => 0..SLOTS,
-            Purpose::Repair(range) => super::digest::slots_of(range),
-        };
-        self.transfer = Some(Transfer {
-            purpose,
-            peer,
-            next: Slot(slots.start),
-            until: slots.end,
-            base: None,
-            until_us: 0,
-            asked_again: false,
-            installed: false,
-        });
+        let ranges = self.ranges_of(purpose, peer);
+        self.transfer =
+            Some(Transfer { purpose, peer, ranges, base: None, copied: None, until_us: 0, asked_again: false, installed: false });
         self.ask_for_part();
+    }
+
+    fn ranges_of(&self, purpose: Purpose, peer: NodeId) -> VecDeque<Range<u16>> {
+        match purpose {
+            Purpose::CatchUp => std::iter::once(0..SLOTS).collect(),
+            Purpose::Repair(range) => std::iter::once(super::digest::slots_of(range)).collect(),
+            Purpose::Import(_) => {
+                let migration = self.plan.config.migration();
+                let from = self.plan.config.seat(peer).map(|seat| seat.shard);
+                let moves = migration.into_iter().flat_map(|migration| migration.into_shard(self.shard));
+                moves.filter(|one| Some(one.from) == from).flat_map(|one| one.slots.ranges()).collect()
+            }
+        }
     }
 
     fn ask_for_part(&mut self) {
         let Some(transfer) = &mut self.transfer else { return };
+        let Some(range) = transfer.ranges.front() else { return };
         transfer.until_us = self.now.monotonic_us + PART_PATIENCE_US;
-        let (peer, from, until) = (transfer.peer, transfer.next, transfer.until);
+        let (peer, from, until) = (transfer.peer, Slot(range.start), range.end);
         self.send(peer, Message::SnapshotRequest { from, until });
     }
 
@@ -96,44 +105,65 @@ impl Node {
 
     pub(super) fn answer_snapshot_request(&mut self, from: NodeId, slot: Slot, until: u16) {
         let end = until.min(SLOTS);
-        if slot.0 >= end || !self.links.contains_key(&from) || !self.standing.serves() {
+        if slot.0 >= end || !self.standing.serves() {
+            return;
+        }
+        let given = self.given_to(from);
+        let is_given = given.within(slot.0..end).map(|range| range.len()).sum::<usize>() == usize::from(end - slot.0);
+        if !is_given && !self.links.contains_key(&from) {
             return;
         }
         let until = self.table.until(slot, self.plan.settings.part_bytes).min(end);
-        let (vector, horizon) = (self.applied.clone(), self.table.horizon());
+        let (vector, horizon) = (self.vector_for_peers(), self.table.horizon());
         let operations = if until == end { self.operations.all() } else { Vec::new() };
-        let entries = self.table.entries(slot.0..until);
-        self.send(from, Message::SnapshotPart(SnapshotPart { from: slot, until, vector, horizon, entries, operations }));
+        let incomplete = self.incomplete();
+        let mut entries = self.table.entries(slot.0..until);
+        if !incomplete.is_empty() {
+            entries.retain(|(key, _)| !incomplete.contains(slot_of(key)));
+        }
+        let copied = self.import.copied;
+        self.send(from, Message::SnapshotPart(SnapshotPart { from: slot, until, vector, copied, horizon, entries, operations }));
     }
 
     pub(super) fn receive_snapshot_part(&mut self, from: NodeId, part: SnapshotPart) {
         let Some(transfer) = &mut self.transfer else { return };
-        let expected = transfer.peer == from && transfer.next == part.from && !transfer.installed;
-        if !expected || part.until <= part.from.0 || part.until > SLOTS {
+        let next = transfer.ranges.front().cloned().unwrap_or_default();
+        let expected = transfer.peer == from && next.start == part.from.0 && !transfer.installed;
+        if !expected || part.until <= part.from.0 || part.until > next.end {
             return;
         }
         if transfer.base.as_ref().is_some_and(|(first, _)| !part.vector.covers(first)) {
             return reached(Mark::OldPartDropped);
         }
         let (_, horizon) = transfer.base.get_or_insert_with(|| (part.vector.clone(), part.horizon));
-        if *horizon != part.horizon && transfer.purpose == Purpose::CatchUp {
+        if *horizon != part.horizon && !matches!(transfer.purpose, Purpose::Repair(_)) {
             reached(Mark::TransferAnew);
-            (transfer.base, transfer.next) = (None, Slot(0));
-            return self.ask_for_part();
+            let (purpose, peer) = (transfer.purpose, transfer.peer);
+            self.transfer = None;
+            return self.begin_transfer(peer, purpose);
+        }
+        if transfer.ranges.len() == 1 || transfer.copied.is_none() {
+            transfer.copied = part.copied;
         }
         if planted(Mutant::TransferKeepsLastVector) {
             transfer.base = Some((part.vector.clone(), part.horizon));
         }
-        transfer.next = Slot(part.until);
+        match transfer.ranges.front_mut() {
+            Some(range) if part.until < range.end => range.start = part.until,
+            _ => drop(transfer.ranges.pop_front()),
+        }
         transfer.asked_again = false;
-        let last = part.until >= transfer.until;
+        let last = transfer.ranges.is_empty();
         transfer.installed = last;
         let base = transfer.base.as_ref().map(|(vector, _)| vector.clone()).unwrap_or_default();
         if let Purpose::Repair(_) = transfer.purpose {
             part.entries.iter().for_each(|(key, versions)| self.table.correct(key, versions));
         }
         self.clock.observe(part.vector.iter().map(|(_, hlc)| hlc).max().unwrap_or_default());
-        for (key, versions) in self.table.install(part.from.0..part.until, &part.vector, &part.entries) {
+        // A peer that works by another config may have slots that are none of this replica's.
+        let mut entries = part.entries;
+        entries.retain(|(key, _)| self.kept.contains(slot_of(key)));
+        for (key, versions) in self.table.install(part.from.0..part.until, &part.vector, &entries) {
             for version in &versions {
                 self.clock.observe(version.dot.hlc);
             }
@@ -154,12 +184,22 @@ impl Node {
 
     /// This node's own snapshot is on its disk: what was taken over before it counts as applied.
     pub(super) fn transfer_durable(&mut self) {
-        let Some(transfer) = self.transfer.take_if(|transfer| transfer.installed) else { return };
+        if !self.has_installed() {
+            return;
+        }
+        let base = self.taken_over();
+        let Some(transfer) = self.transfer.take() else { return };
         self.observe(|| Event::Kept);
         match transfer.purpose {
             Purpose::CatchUp => {
                 reached(Mark::TransferFinished);
-                self.raise_to(&transfer.base.unwrap_or_default().0);
+                self.raise_to(&base);
+                self.import_with(transfer.copied);
+                self.based();
+            }
+            Purpose::Import(source) => {
+                self.raise_to(&base);
+                self.import_based(source);
             }
             Purpose::Repair(range) => {
                 reached(Mark::RangeRepaired);
@@ -173,9 +213,10 @@ impl Node {
 
     /// How far slots that are wholly taken over, and not yet durable here, raise this replica.
     pub(super) fn taken_over(&self) -> VersionVector {
-        let whole = self.transfer.as_ref().filter(|transfer| transfer.installed && transfer.purpose == Purpose::CatchUp);
+        let is_whole = |transfer: &&Transfer| transfer.installed && !matches!(transfer.purpose, Purpose::Repair(_));
+        let whole = self.transfer.as_ref().filter(is_whole);
         let base = whole.and_then(|transfer| transfer.base.as_ref()).into_iter().flat_map(|(vector, _)| vector.iter());
-        base.filter(|(actor, _)| !self.speaks_for(*actor)).collect()
+        base.filter(|(actor, _)| self.is_raised_by_transfer(*actor)).collect()
     }
 
     /// Whether nobody can tell this node more of an actor than it knows itself.
@@ -183,9 +224,19 @@ impl Node {
         actor == self.actor && self.standing.promises()
     }
 
+    /// Whether the contents that were taken over hold all of an actor up to their vector that this replica is to keep.
+    fn is_raised_by_transfer(&self, actor: ActorId) -> bool {
+        let heard = match self.transfer.as_ref().map(|transfer| transfer.purpose) {
+            // Of a former owner's own peers its slots tell nothing beyond what this shard gets.
+            Some(Purpose::Import(source)) => self.plan.config.actor(actor).is_some_and(|found| found.shard == source),
+            _ => self.heard_actors().contains(&actor),
+        };
+        heard && !self.speaks_for(actor)
+    }
+
     fn raise_to(&mut self, base: &VersionVector) {
         for (actor, hlc) in base.iter() {
-            if !self.speaks_for(actor) && hlc > self.applied.get(actor) {
+            if hlc > self.applied.get(actor) {
                 if !planted(Mutant::LogReachesTooFar) {
                     self.tail.cut(actor, hlc);
                 }

@@ -91,15 +91,21 @@ pub(super) struct View {
 }
 
 impl View {
-    /// Nobody is up or trusted until heard of. `others` says of each node whether it is close.
-    pub fn new(others: impl Iterator<Item = (NodeId, bool)>, settings: &super::Settings) -> Self {
-        let unheard = |close| Peer { close, suspected: true, ..Peer::default() };
+    /// Of nobody yet.
+    pub fn new(settings: &super::Settings) -> Self {
         Self {
-            peers: others.map(|(node, close)| (node, unheard(close))).collect(),
+            peers: BTreeMap::new(),
             suspect_after_us: settings.suspect_after_ms * 1_000,
             down_after_us: settings.down_after_ms * 1_000,
             holdoff_us: settings.repair_holdoff_ms * 1_000,
             last_tick_us: None,
+        }
+    }
+
+    /// These are the others, and whether each is close. Nobody is up or trusted until heard of.
+    pub fn keep(&mut self, others: impl Iterator<Item = (NodeId, bool)>) {
+        for (node, close) in others {
+            self.peers.entry(node).or_insert_with(|| Peer { suspected: true, ..Peer::default() }).close = close;
         }
     }
 
@@ -286,7 +292,8 @@ mod tests {
     }
 
     fn view(settings: &Settings) -> View {
-        let mut view = View::new([(PEER, true)].into_iter(), settings);
+        let mut view = View::new(settings);
+        view.keep([(PEER, true)].into_iter());
         view.sender(PEER, Incarnation(1));
         assert_eq!(heard_every_50_ms(&mut view, 1_000, 3_000), vec![Change::Up(PEER), Change::Trusted(PEER)]);
         view

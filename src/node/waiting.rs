@@ -9,6 +9,7 @@ use crate::{
     error::Refusal,
     id::ActorId,
     mark::{Mark, reached},
+    placement::slot_of,
 };
 
 /// Between pulls for what waiting requests lack.
@@ -21,6 +22,8 @@ pub(super) enum Obstacle {
     TokenAhead,
     /// The token names more of these actors than is applied here.
     Lacking(Vec<(ActorId, Hlc)>),
+    /// The token stands for writes of an epoch that this node has not adopted.
+    NewerEpoch,
     /// A write of the same operation is on its way to the disk.
     SameOperation,
     /// A delete of the same key is on its way to the disk.
@@ -60,6 +63,7 @@ impl Node {
         }
         reached(match obstacle {
             Obstacle::TokenAhead => Mark::TokenAhead,
+            Obstacle::NewerEpoch => Mark::NewerEpoch,
             Obstacle::Lacking(_) => Mark::Waited,
             Obstacle::SameOperation => Mark::SameOperation,
             Obstacle::SameDelete => Mark::SameDelete,
@@ -71,7 +75,9 @@ impl Node {
             ask.waited = true;
         }
         let until_us = match obstacle {
-            Obstacle::TokenAhead | Obstacle::Lacking(_) => now_us + 1_000 * self.plan.settings.causal_wait_ms,
+            Obstacle::TokenAhead | Obstacle::NewerEpoch | Obstacle::Lacking(_) => {
+                now_us + 1_000 * self.plan.settings.causal_wait_ms
+            }
             // Ended by the journal, one way or another.
             Obstacle::SameOperation | Obstacle::SameDelete => ask.expires_us,
         };
@@ -79,8 +85,10 @@ impl Node {
         if until_us <= now_us {
             return self.give_up_waiting(ask);
         }
-        if let Obstacle::Lacking(lacking) = &obstacle {
-            self.pull_lacking(lacking);
+        match &obstacle {
+            Obstacle::Lacking(lacking) => self.pull_lacking(lacking),
+            Obstacle::NewerEpoch => self.ask_all_for_config(),
+            _ => {}
         }
         self.waiting.entries.insert(self.waiting.next, Entry { ask, until_us, pulled_us: now_us });
         self.waiting.next += 1;
@@ -90,6 +98,14 @@ impl Node {
     pub(super) fn retry_waiting(&mut self) {
         for (number, entry) in std::mem::take(&mut self.waiting.entries) {
             let Request::Key(request) = &entry.ask.request else { continue };
+            if self.is_of_newer_epoch(&request.token) {
+                self.waiting.entries.insert(number, entry);
+                continue;
+            }
+            if self.is_elsewhere(&request.key) {
+                self.ask(entry.ask);
+                continue;
+            }
             match self.obstacle(request) {
                 Some(_) => {
                     self.waiting.entries.insert(number, entry);
@@ -121,9 +137,19 @@ impl Node {
         }
         for request in again {
             let Request::Key(request) = request else { continue };
-            let lacking = self.lacking(&request.token);
-            self.pull_lacking(&lacking);
+            if self.is_of_newer_epoch(&request.token) {
+                self.ask_all_for_config();
+            } else if !self.is_elsewhere(&request.key) {
+                let lacking = self.lacking(&request);
+                self.pull_lacking(&lacking);
+            }
         }
+    }
+
+    /// Whether a key is no longer, or not yet, this node's to answer for.
+    fn is_elsewhere(&self, key: &str) -> bool {
+        let serves = self.standing.serves() && !self.is_leaving();
+        self.plan.config.shard_of(key) != self.shard || !serves || !self.holds_slot(slot_of(key))
     }
 
     /// Another replica may have what is lacking here.

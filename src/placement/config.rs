@@ -1,13 +1,20 @@
-//! One placement with its members.
+//! One placement with its members, and what of it is on the move.
 //!
-//! Until a control log commits configs, every node derives the same one from the same variables: nodes and actors are numbered
-//! in the sorted order of `VIEW`, and node `i` is a member of shard `i mod SHARD_COUNT`.
+//! A config is a value: it changes only by [`changed`](Config::changed), which makes the next one, with the next epoch. The first
+//! follows from the variables that every node is given: nodes and actors are numbered in the sorted order of `VIEW`, and node `i` is
+//! a member of shard `i mod SHARD_COUNT`.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{SLOTS, slot_of};
-use crate::id::{ActorId, Epoch, NodeId, ShardId, Slot};
+use super::{Migration, Owners, SlotSet, slot_of};
+use crate::{
+    clock::Hlc,
+    id::{ActorId, Epoch, NodeId, ShardId, Slot},
+};
 
 /// What the first config is derived from. The order of `view` does not matter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,28 +49,81 @@ pub enum FoundingError {
     },
 }
 
-/// One row of the node table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One row of the node table. A row is never taken out: a node that left may return.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// The node's number, equal to its row.
     pub node: NodeId,
     /// `HOST:PORT`, its identity in views.
     pub address: String,
-    /// Its current incarnation as member of a shard.
+    /// How many disks it has had: one that lost its disk is another member of the config log's group.
+    pub disk: u32,
+    /// Its incarnation as member of a shard; none for a node that waits to be given one.
+    pub actor: Option<ActorId>,
+    /// The shard that it returns to by itself, after it was cut off.
+    pub home: Option<ShardId>,
+    /// Whether an operator took it out of the view.
+    pub removed: bool,
+}
+
+/// One incarnation of a node as member of one shard, for as long as records of it may be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// Never used again once it is gone.
     pub actor: ActorId,
-    /// The shard it holds.
+    /// Whose it is.
+    pub node: NodeId,
+    /// The shard that it holds.
     pub shard: ShardId,
+    /// Whether it may still write.
+    pub standing: Standing,
+}
+
+/// How an actor stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Standing {
+    /// It takes reads and writes, once it has caught up.
+    Serving,
+    /// It writes no more from this epoch on, and is retired when everybody has all that it wrote.
+    Leaving {
+        /// The first epoch in which it writes nothing.
+        since: Epoch,
+    },
+    /// Its node is gone: nobody takes records of it any more, and all say how far they have it.
+    Frozen {
+        /// The first epoch in which nobody takes records of it.
+        since: Epoch,
+    },
+    /// Its records count up to here and no further, and are taken up to here.
+    Cut {
+        /// The last one that anybody had.
+        upto: Hlc,
+        /// The first epoch in which that is known.
+        since: Epoch,
+    },
+}
+
+impl Standing {
+    /// Whether it may write.
+    pub fn writes(self) -> bool {
+        self == Self::Serving
+    }
 }
 
 /// One placement with its members. One config per epoch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
-    epoch: Epoch,
-    cluster: u64,
-    shard_count: u16,
-    members: Vec<Member>,
-    /// Slot to shard.
-    owners: Vec<ShardId>,
+    pub(super) epoch: Epoch,
+    pub(super) parent: Option<Epoch>,
+    pub(super) cluster: u64,
+    pub(super) shard_count: u16,
+    pub(super) members: Vec<Member>,
+    pub(super) actors: BTreeMap<ActorId, Actor>,
+    pub(super) next_actor: ActorId,
+    pub(super) owners: Owners,
+    pub(super) migration: Option<Migration>,
+    /// How many shards a reshard under way is to end with.
+    pub(super) goal: Option<u16>,
 }
 
 impl Config {
@@ -91,18 +151,29 @@ impl Config {
             _ => {}
         }
         let cluster = xxh3_64(format!("{shard_count} {}", addresses.join(" ")).as_bytes());
-        let members = (0..)
-            .zip(addresses)
-            .map(|(row, address)| Member {
-                node: NodeId(row),
-                address,
-                actor: ActorId(row),
-                shard: ShardId((row % u32::from(shard_count)) as u16),
-            })
-            .collect();
-        let owners =
-            (0..u32::from(SLOTS)).map(|slot| ShardId((slot * u32::from(shard_count) / u32::from(SLOTS)) as u16)).collect();
-        Ok(Self { epoch: Epoch { generation: 0, number: 1 }, cluster, shard_count, members, owners })
+        let rows = 0..addresses.len() as u32;
+        let seat = |row: u32| Actor {
+            actor: ActorId(row),
+            node: NodeId(row),
+            shard: ShardId((row % u32::from(shard_count)) as u16),
+            standing: Standing::Serving,
+        };
+        let member = |(row, address)| {
+            let actor = Some(ActorId(row));
+            Member { node: NodeId(row), address, disk: 0, actor, home: None, removed: false }
+        };
+        Ok(Self {
+            epoch: Epoch { generation: 0, number: 1 },
+            parent: None,
+            cluster,
+            shard_count,
+            next_actor: ActorId(rows.end),
+            actors: rows.clone().map(|row| (ActorId(row), seat(row))).collect(),
+            members: rows.zip(addresses).map(member).collect(),
+            owners: Owners::found(shard_count),
+            migration: None,
+            goal: None,
+        })
     }
 
     /// Its number.
@@ -110,12 +181,17 @@ impl Config {
         self.epoch
     }
 
+    /// The number of the config that it was made from; none for the first.
+    pub fn parent(&self) -> Option<Epoch> {
+        self.parent
+    }
+
     /// Tells clusters apart: peers and data folders of another one are refused.
     pub fn cluster(&self) -> u64 {
         self.cluster
     }
 
-    /// All nodes, by id.
+    /// All nodes, by id, those that were removed too.
     pub fn members(&self) -> &[Member] {
         &self.members
     }
@@ -130,14 +206,41 @@ impl Config {
         self.members.iter().find(|member| member.address == address)
     }
 
-    /// The row of the node that is this actor.
-    pub fn by_actor(&self, actor: ActorId) -> Option<&Member> {
-        self.members.iter().find(|member| member.actor == actor)
+    /// Everybody whose records may be asked for, by id.
+    pub fn actors(&self) -> impl Iterator<Item = &Actor> + '_ {
+        self.actors.values()
     }
 
-    /// The members of a shard, by node id.
-    pub fn replicas(&self, shard: ShardId) -> impl Iterator<Item = &Member> + '_ {
-        self.members.iter().filter(move |member| member.shard == shard)
+    /// An actor that is not retired.
+    pub fn actor(&self, actor: ActorId) -> Option<&Actor> {
+        self.actors.get(&actor)
+    }
+
+    /// What a node is a member of.
+    pub fn seat(&self, node: NodeId) -> Option<&Actor> {
+        self.actors.get(&self.member(node)?.actor?)
+    }
+
+    /// The shard that a node is a member of.
+    pub fn shard_of_node(&self, node: NodeId) -> Option<ShardId> {
+        self.seat(node).map(|seat| seat.shard)
+    }
+
+    /// The actors that hold a shard and write, by id.
+    pub fn replicas(&self, shard: ShardId) -> impl Iterator<Item = &Actor> + '_ {
+        self.writers_of(shard).filter(|actor| actor.standing.writes())
+    }
+
+    /// Everybody of a shard whose records may be asked for: those that leave or were cut off too.
+    pub fn writers_of(&self, shard: ShardId) -> impl Iterator<Item = &Actor> + '_ {
+        self.actors.values().filter(move |actor| actor.shard == shard)
+    }
+
+    /// Everybody whose writes of a slot its owner's replicas must have: the owner's actors, and, after the slot was handed over and
+    /// until that is finished, those of the shard that it came from.
+    pub fn writers(&self, slot: Slot) -> impl Iterator<Item = &Actor> + '_ {
+        let former = self.migration.as_ref().map(|migration| migration.former_writers(slot)).unwrap_or_default();
+        self.writers_of(self.owner(slot)).chain(former.iter().filter_map(|actor| self.actors.get(actor)))
     }
 
     /// All shards, in order.
@@ -152,11 +255,33 @@ impl Config {
 
     /// The shard that holds a slot.
     pub fn owner(&self, slot: Slot) -> ShardId {
-        self.owners[usize::from(slot.0)]
+        self.owners.get(slot)
     }
 
     /// The shard that holds a key.
     pub fn shard_of(&self, key: &str) -> ShardId {
         self.owner(slot_of(key))
+    }
+
+    /// Which shard holds which slots.
+    pub fn owners(&self) -> &Owners {
+        &self.owners
+    }
+
+    /// The slots of a shard, and those that it is to get: what its replicas keep.
+    pub fn kept_by(&self, shard: ShardId) -> SlotSet {
+        let coming =
+            self.migration.iter().flat_map(|migration| &migration.moves).filter(|one| one.to == shard || one.from == shard);
+        coming.fold(self.owners.slots_of(shard), |kept, one| kept.union(&one.slots))
+    }
+
+    /// The slots that are on the move, if any are.
+    pub fn migration(&self) -> Option<&Migration> {
+        self.migration.as_ref()
+    }
+
+    /// How many shards the reshard under way is to end with.
+    pub fn goal(&self) -> Option<u16> {
+        self.goal
     }
 }

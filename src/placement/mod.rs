@@ -1,9 +1,24 @@
-//! Which shard holds which slots, and which actors hold which shard.
+//! Which shard holds which slots, which actors hold which shard, and how that changes.
+//!
+//! Values only: a [`Config`] becomes the next one by a [`Change`], [`next`] says which change is due, and `rebalance` where everything
+//! should be in the end.
 
 mod address;
+mod change;
 mod config;
 mod hash;
+mod migration;
+mod next;
+mod owners;
+mod rebalance;
+mod slots;
 
 pub use address::{AddressError, split_address};
-pub use config::{Config, Founding, FoundingError, Member};
+pub use change::{Change, Departure, Refused, SHARDS_CAP};
+pub use config::{Actor, Config, Founding, FoundingError, Member, Standing};
 pub use hash::{SLOTS, slot_of};
+pub use migration::{Migration, Move};
+pub use next::{Progress, next};
+pub use owners::Owners;
+pub use rebalance::{moves, seats, shares};
+pub use slots::SlotSet;

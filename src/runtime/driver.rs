@@ -10,10 +10,10 @@ use super::{
     journal::{self, JournalError, JournalOptions, JournalStats},
 };
 use crate::{
-    id::{Incarnation, NodeId, RequestId},
+    id::{Epoch, Incarnation, NodeId, RequestId},
     message::Envelope,
-    node::{Effect, Input, JournalCommand, JournalEvent, Node, NodePlan, Reply, Settings},
-    placement::Config,
+    node::{Effect, Input, JournalCommand, JournalEvent, Node, NodePlan, NotChanged, Reply, Settings},
+    placement::{Change, Config},
     store::{Recovered, log::Finding},
 };
 
@@ -25,18 +25,40 @@ const STOP_PATIENCE_US: u64 = 5_000_000;
 const CALLS_BOUND: usize = 4_096;
 
 /// What a node is started with.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct StartPlan {
     /// The placement.
     pub config: Arc<Config>,
     /// Which of its nodes this is.
     pub me: NodeId,
+    /// The way to the config log, if there is one.
+    pub changes: Option<Changes>,
     /// What an operator set about the protocol.
     pub settings: Settings,
     /// What an operator set about the disk. Its salt is drawn anew.
     pub journal: JournalOptions,
     /// Whether the world listens to [`Env::observe`].
     pub observed: bool,
+}
+
+/// The way between a node and its config log.
+#[derive(Debug)]
+pub struct Changes {
+    /// What the node proposes.
+    pub proposals: mpsc::UnboundedSender<Proposal>,
+    /// Each new config, in order.
+    pub configs: mpsc::UnboundedReceiver<Arc<Config>>,
+}
+
+/// A change that a node proposes.
+#[derive(Debug)]
+pub struct Proposal {
+    /// The epoch that it was thought of in.
+    pub expected: Epoch,
+    /// What to change.
+    pub change: Change,
+    /// Where the outcome goes.
+    pub outcome: oneshot::Sender<Result<Epoch, NotChanged>>,
 }
 
 /// A node that runs.
@@ -62,6 +84,7 @@ pub async fn start<E: Env>(env: E, plan: StartPlan) -> Result<Started, JournalEr
     env.spawn_disk(run_journal(env.clone(), options, recovered_in, commands_out, events_in));
     let opened = recovered.await.unwrap_or(Err(JournalError::Gone))?;
     let (handle, calls) = Handle::new(plan.config.clone(), CALLS_BOUND);
+    let (outcomes_in, outcomes) = mpsc::unbounded_channel();
     let incarnation = Incarnation(env.random());
     let node_plan = NodePlan {
         config: plan.config,
@@ -69,12 +92,25 @@ pub async fn start<E: Env>(env: E, plan: StartPlan) -> Result<Started, JournalEr
         settings: plan.settings,
         incarnation,
         seed: env.random(),
+        proposes: plan.changes.is_some(),
         observed: plan.observed,
     };
     let node = Node::new(node_plan, env.now(), opened.recovered);
-    let driver =
-        Driver { env: env.clone(), node, incarnation, commands, replies: BTreeMap::new(), next_request: 0, stopping: None };
-    env.spawn(driver.run(calls, events));
+    let driver = Driver {
+        env: env.clone(),
+        node,
+        incarnation,
+        handle: handle.clone(),
+        commands,
+        proposals: plan.changes.as_ref().map(|changes| changes.proposals.clone()),
+        outcomes: outcomes_in,
+        replies: BTreeMap::new(),
+        next_request: 0,
+        stopping: None,
+    };
+    let (configs_in, configs) = mpsc::unbounded_channel();
+    let changed = Changed { configs: plan.changes.map_or(configs, |changes| changes.configs), outcomes, _kept: configs_in };
+    env.spawn(driver.run(calls, events, changed));
     Ok(Started { handle, journal: opened.stats, findings: opened.findings })
 }
 
@@ -110,10 +146,21 @@ struct Driver<E: Env> {
     env: E,
     node: Node,
     incarnation: Incarnation,
+    handle: Handle,
+    proposals: Option<mpsc::UnboundedSender<Proposal>>,
+    outcomes: mpsc::UnboundedSender<(u64, Result<Epoch, NotChanged>)>,
     commands: mpsc::UnboundedSender<JournalCommand>,
     replies: BTreeMap<RequestId, oneshot::Sender<Reply>>,
     next_request: u64,
     stopping: Option<Stopping>,
+}
+
+/// What comes back from the config log.
+struct Changed {
+    configs: mpsc::UnboundedReceiver<Arc<Config>>,
+    outcomes: mpsc::UnboundedReceiver<(u64, Result<Epoch, NotChanged>)>,
+    /// Without a config log its end of the channel is here, so that nothing ever comes.
+    _kept: mpsc::UnboundedSender<Arc<Config>>,
 }
 
 struct Stopping {
@@ -122,7 +169,12 @@ struct Stopping {
 }
 
 impl<E: Env> Driver<E> {
-    async fn run(mut self, mut calls: mpsc::Receiver<Call>, mut events: mpsc::UnboundedReceiver<JournalEvent>) {
+    async fn run(
+        mut self,
+        mut calls: mpsc::Receiver<Call>,
+        mut events: mpsc::UnboundedReceiver<JournalEvent>,
+        mut changed: Changed,
+    ) {
         self.do_effects();
         loop {
             tokio::select! {
@@ -132,6 +184,8 @@ impl<E: Env> Driver<E> {
                     // Without its journal a node can promise nothing.
                     None => return,
                 },
+                Some(config) = changed.configs.recv() => self.input(Input::Config(config)),
+                Some((number, outcome)) = changed.outcomes.recv() => self.input(Input::Proposed { number, outcome }),
                 incoming = self.env.receive() => self.incoming(incoming),
                 call = calls.recv() => match call {
                     Some(call) => self.call(call),
@@ -222,7 +276,21 @@ impl<E: Env> Driver<E> {
                 // A journal that is gone is noticed by its events.
                 let _ = self.commands.send(command);
             }
+            Effect::Propose { number, expected, change } => self.propose(number, expected, change),
+            Effect::Adopted(config) => self.handle.adopted(config),
             Effect::Observe(event) => self.env.observe(&event),
+        }
+    }
+
+    fn propose(&self, number: u64, expected: Epoch, change: Change) {
+        let (outcome, answer) = oneshot::channel();
+        let outcomes = self.outcomes.clone();
+        if let Some(proposals) = &self.proposals
+            && proposals.send(Proposal { expected, change, outcome }).is_ok()
+        {
+            self.env.spawn(async move {
+                let _ = outcomes.send((number, answer.await.unwrap_or(Err(NotChanged::Unknown))));
+            });
         }
     }
 

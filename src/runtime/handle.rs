@@ -1,6 +1,6 @@
 //! The way into a running node, for HTTP and for tests.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -30,19 +30,24 @@ pub enum Call {
 #[derive(Debug, Clone)]
 pub struct Handle {
     calls: mpsc::Sender<Call>,
-    config: Arc<Config>,
+    config: Arc<RwLock<Arc<Config>>>,
 }
 
 impl Handle {
     /// A handle and the end where its calls come out. More than `bound` calls at once are refused as overload.
     pub fn new(config: Arc<Config>, bound: usize) -> (Self, mpsc::Receiver<Call>) {
         let (calls, receiver) = mpsc::channel(bound);
-        (Self { calls, config }, receiver)
+        (Self { calls, config: Arc::new(RwLock::new(config)) }, receiver)
     }
 
-    /// The placement that the node works by.
-    pub fn config(&self) -> &Arc<Config> {
-        &self.config
+    /// The placement that the node works by now.
+    pub fn config(&self) -> Arc<Config> {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The node works by another placement from now on.
+    pub(super) fn adopted(&self, config: Arc<Config>) {
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
     }
 
     /// Has a request done.

@@ -7,6 +7,6 @@ mod handle;
 pub mod journal;
 pub mod tokio;
 
-pub use driver::{StartPlan, Started, start};
+pub use driver::{Changes, Proposal, StartPlan, Started, start};
 pub use env::{Disk, DiskFile, Env, Incoming, Sent};
 pub use handle::{Call, Handle};

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{Key, Value, Version};
 use crate::{
     clock::{Dot, Hlc, Token, VersionVector},
-    id::{Epoch, Lsn},
+    id::{ActorId, Epoch, Lsn},
+    placement::Config,
 };
 
 /// The name of one client operation, over all its retries: a hash of the client's `Idempotency-Key`.
@@ -103,8 +104,14 @@ pub struct Marks {
     pub applied: VersionVector,
     /// Set while the node may take writes under its actor. Once cleared, a restart needs a new actor.
     pub may_write: bool,
-    /// After a failed fsync: the node's own records above this are in doubt and count as never written.
-    pub finished_at: Option<Hlc>,
+    /// After a failed fsync: the records of this actor, the node's own, above this are in doubt and count as never written.
+    pub finished_at: Option<Dot>,
+    /// The newest config that the node works by.
+    pub config: Option<Arc<Config>>,
+    /// Whose replica the log and the snapshot hold, under any config but the first: as another one's they are void.
+    pub holds: Option<ActorId>,
+    /// The migration of which all that this node is to get is in its snapshot and log.
+    pub copied: Option<Epoch>,
 }
 
 /// How a snapshot on disk begins.

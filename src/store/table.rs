@@ -5,6 +5,8 @@
 //!
 //! Once a write is stable, its dependencies are dropped, and a tombstone that wins goes with its key.
 
+mod owned;
+
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap},

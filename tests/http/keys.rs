@@ -15,7 +15,7 @@ use crate::fake::{Fake, key_answer, token};
 fn key_request(request: Request) -> KeyRequest {
     match request {
         Request::Key(request) => request,
-        Request::CountKeys(shard) => panic!("asked to count {shard}"),
+        Request::CountKeys(_) | Request::Admin(_) => panic!("asked for {request:?}"),
     }
 }
 
@@ -183,6 +183,10 @@ async fn every_refusal_has_its_status_and_text() {
         (Refusal::Overloaded, 503, "Too many requests at once"),
         (Refusal::WriteConcernTooLarge, 400, "Write-Concern is above the number of the shard's members"),
         (Refusal::NoSuchShard, 404, "No such shard"),
+        (Refusal::NoSuchNode, 404, "No such node in the view"),
+        (Refusal::NotEnoughNodes, 400, "Not enough nodes to provide fault tolerance with requested shard count"),
+        (Refusal::LastReplica, 503, "The node holds the last replica of its shard"),
+        (Refusal::NoMajority, 503, "No majority of the config log answers"),
         (Refusal::Stopping, 503, "Node is stopping"),
     ] {
         for method in ["GET", "PUT", "DELETE"] {

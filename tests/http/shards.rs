@@ -3,13 +3,13 @@
 use causeway::{
     error::Refusal,
     id::ShardId,
-    node::{Answer, Request},
+    node::{AdminCommand, Answer, Request},
 };
 use serde_json::{Value, json};
 
 use crate::fake::Fake;
 
-const UNAVAILABLE: &str = "Membership changes are not available in this version";
+const NO_MAJORITY: &str = "No majority of the config log answers";
 const NOT_ENOUGH: &str = "Not enough nodes to provide fault tolerance with requested shard count";
 
 #[tokio::test]
@@ -63,39 +63,43 @@ async fn a_shard_has_one_spelling() {
 }
 
 #[tokio::test]
-async fn add_member_changes_nothing_where_there_is_nothing_to_change() {
-    let fake = Fake::unasked().with_status(|status| {
-        status.peers[2].up = false;
-        status.peers[3].up = false;
-    });
-    for (address, status, text) in [
-        ("10.0.0.1:8090", 200, "node added to shard"),
-        ("10.0.0.3:8090", 200, "node added to shard"),
-        ("10.0.0.2:8090", 503, UNAVAILABLE),
-        ("10.0.0.4:8090", 404, "No such node in the view"),
-        ("10.0.0.9:8090", 404, "No such node in the view"),
+async fn add_member_is_passed_to_the_node() {
+    let command = AdminCommand::AddMember { address: "10.0.0.9:8090".into(), shard: ShardId(0) };
+    for (reply, status, member, text) in [
+        (Ok(Answer::Changed), 200, "result", "node added to shard"),
+        (Err(Refusal::NoSuchNode), 404, "error", "No such node in the view"),
+        (Err(Refusal::NoSuchShard), 404, "error", "No such shard"),
+        (Err(Refusal::NoMajority), 503, "error", NO_MAJORITY),
     ] {
-        let got = fake.send("PUT", "/shard/add-member/s0", json!({ "socket-address": address })).await;
-        let member = if status == 200 { "result" } else { "error" };
-        assert_eq!((got.status, got.json()), (status, json!({ member: text })), "{address}");
+        let fake = Fake::answering(reply);
+        let got = fake.send("PUT", "/shard/add-member/s0", json!({ "socket-address": "10.0.0.9:8090" })).await;
+        assert_eq!((got.status, got.json()), (status, json!({ member: text })));
+        assert_eq!(fake.asked(), [Request::Admin(command.clone())]);
     }
 }
 
 #[tokio::test]
-async fn reshard_needs_two_live_nodes_a_shard() {
-    let fake = Fake::unasked().with_status(|status| status.peers[5].up = false);
-    for (count, status, text) in [
-        (json!(1), 503, UNAVAILABLE),
-        (json!(2), 503, UNAVAILABLE),
-        (json!(3), 400, NOT_ENOUGH),
-        (json!(70_000), 400, NOT_ENOUGH),
-        (json!(u64::MAX), 400, NOT_ENOUGH),
+async fn reshard_is_passed_to_the_node() {
+    for (reply, status, member, text) in [
+        (Ok(Answer::Changed), 200, "result", "resharded"),
+        (Err(Refusal::NotEnoughNodes), 400, "error", NOT_ENOUGH),
+        (Err(Refusal::NoMajority), 503, "error", NO_MAJORITY),
+        (Err(Refusal::OutcomeUnknown), 504, "error", "Outcome unknown"),
     ] {
-        let got = fake.send("PUT", "/shard/reshard", json!({ "shard-count": count })).await;
-        assert_eq!((got.status, got.error().as_str()), (status, text), "{count}");
+        let fake = Fake::answering(reply);
+        let got = fake.send("PUT", "/shard/reshard", json!({ "shard-count": 3 })).await;
+        assert_eq!((got.status, got.json()), (status, json!({ member: text })));
+        assert_eq!(fake.asked(), [Request::Admin(AdminCommand::Reshard(3))]);
     }
-    let got = Fake::unasked().send("PUT", "/shard/reshard", json!({ "shard-count": 3 })).await;
-    assert_eq!((got.status, got.error().as_str()), (503, UNAVAILABLE));
+}
+
+#[tokio::test]
+async fn a_shard_count_is_needed_and_checked() {
+    let fake = Fake::unasked();
+    for count in [json!(70_000), json!(u64::MAX)] {
+        let got = fake.send("PUT", "/shard/reshard", json!({ "shard-count": count })).await;
+        assert_eq!((got.status, got.error().as_str()), (400, NOT_ENOUGH), "{count}");
+    }
     let malformed = ["null", "0", "-0", "-1", "1.0", "1.5", "1e2", "\"2\"", "true", "[]", "{}", "18446744073709551616"];
     for count in malformed {
         let got = fake.raw("PUT", "/shard/reshard", format!(r#"{{"shard-count":{count}}}"#)).await;
@@ -104,4 +108,5 @@ async fn reshard_needs_two_live_nodes_a_shard() {
     for body in [Value::Null, json!({}), json!({ "shard_count": 2 })] {
         assert_eq!(fake.send("PUT", "/shard/reshard", body).await.status, 400);
     }
+    assert_eq!(fake.asked(), []);
 }

@@ -1,11 +1,15 @@
 //! The table 'View' of the contract.
 
-use causeway::id::NodeId;
+use causeway::{
+    error::Refusal,
+    id::NodeId,
+    node::{AdminCommand, Answer, Request},
+};
 use serde_json::json;
 
 use crate::fake::{Fake, addresses};
 
-const UNAVAILABLE: &str = "Membership changes are not available in this version";
+const NO_MAJORITY: &str = "No majority of the config log answers";
 
 #[tokio::test]
 async fn the_view_shows_who_is_up_sorted() {
@@ -24,20 +28,24 @@ async fn the_view_shows_who_is_up_sorted() {
 }
 
 #[tokio::test]
-async fn additions_and_removals_are_judged_by_the_config() {
-    let fake = Fake::unasked().with_status(|status| status.peers[1].up = false);
-    for address in ["10.0.0.1:8090", "10.0.0.2:8090"] {
-        let member = json!({ "socket-address": address });
-        let got = fake.send("PUT", "/view", member.clone()).await;
-        assert_eq!((got.status, got.json()), (200, json!({ "result": "already present" })));
-        let got = fake.send("DELETE", "/view", member).await;
-        assert_eq!((got.status, got.error().as_str()), (503, UNAVAILABLE));
-    }
-    for stranger in ["10.0.0.9:8090", "10.0.0.1:8091", "node-7.cluster:8090"] {
-        let got = fake.send("PUT", "/view", json!({ "socket-address": stranger })).await;
-        assert_eq!((got.status, got.error().as_str()), (503, UNAVAILABLE));
-        let got = fake.send("DELETE", "/view", json!({ "socket-address": stranger })).await;
-        assert_eq!((got.status, got.error().as_str()), (404, "View has no such replica"));
+async fn additions_and_removals_are_passed_to_the_node() {
+    let member = || json!({ "socket-address": "10.0.0.9:8090" });
+    let added = Request::Admin(AdminCommand::AddNode("10.0.0.9:8090".into()));
+    let removed = Request::Admin(AdminCommand::RemoveNode("10.0.0.9:8090".into()));
+    let last = "The node holds the last replica of its shard";
+    for (method, reply, status, member_name, text) in [
+        ("PUT", Ok(Answer::Changed), 201, "result", "added"),
+        ("PUT", Ok(Answer::AlreadySo), 200, "result", "already present"),
+        ("PUT", Err(Refusal::NoMajority), 503, "error", NO_MAJORITY),
+        ("DELETE", Ok(Answer::Changed), 200, "result", "deleted"),
+        ("DELETE", Err(Refusal::NoSuchNode), 404, "error", "View has no such replica"),
+        ("DELETE", Err(Refusal::LastReplica), 503, "error", last),
+        ("DELETE", Err(Refusal::NoMajority), 503, "error", NO_MAJORITY),
+    ] {
+        let fake = Fake::answering(reply);
+        let got = fake.send(method, "/view", member()).await;
+        assert_eq!((got.status, got.json()), (status, json!({ member_name: text })), "{method}");
+        assert_eq!(fake.asked(), [if method == "PUT" { added.clone() } else { removed.clone() }]);
     }
 }
 

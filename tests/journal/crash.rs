@@ -98,7 +98,7 @@ fn entry(place: u64) -> (causeway::store::Key, Vec<causeway::store::Version>) {
 /// Marks of several sectors, so that they can be torn.
 fn marks(lease: u64) -> Marks {
     let applied = (0..80).map(|actor| (ActorId(actor), Hlc(lease << 40 | u64::from(actor) | 1))).collect();
-    Marks { lease: Hlc(lease), applied, may_write: true, finished_at: None }
+    Marks { lease: Hlc(lease), applied, may_write: true, ..Marks::default() }
 }
 
 /// Runs three lives on one disk; the first ends after so many changes of the disk, the others after some steps.

@@ -1,7 +1,7 @@
 //! A disk that is full, one whose syncs fail, and data that is somebody else's.
 
 use causeway::{
-    clock::Hlc,
+    clock::{Dot, Hlc},
     id::Lsn,
     node::{JournalCommand, JournalEvent},
     runtime::journal::{JournalError, JournalOptions},
@@ -120,7 +120,7 @@ fn own_records_above_the_end_of_a_finished_actor_count_as_never_written() {
     life.append(1..=8);
     // As `record` makes them: 3 and 6 are a peer's.
     let finished_at = Hlc::from_millis(1_004);
-    life.tell([JournalCommand::Mark(Marks { finished_at: Some(finished_at), ..Marks::default() })]);
+    life.tell([JournalCommand::Mark(Marks { finished_at: Some(Dot { actor: OWN, hlc: finished_at }), ..Marks::default() })]);
     life.stop();
     let recovered = begin(&disk, &options()).recovered;
     assert_eq!((places(&recovered), recovered.verdict), (vec![1, 2, 3, 4, 6], Verdict::MayLack));

@@ -92,7 +92,7 @@ pub struct Life {
 /// The options of these tests: small segments, so that there are several.
 pub fn options() -> JournalOptions {
     let identity = Identity { cluster: 0xC0FFEE, node: "127.0.0.1:8090".to_owned() };
-    JournalOptions { segment_bytes: 4_000, snapshot_after_bytes: 8_000, ..JournalOptions::new(identity, OWN, 0x5A17) }
+    JournalOptions { segment_bytes: 4_000, snapshot_after_bytes: 8_000, ..JournalOptions::new(identity, 0x5A17) }
 }
 
 /// Opens the journal; `None` when the disk died meanwhile.

@@ -9,7 +9,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("src/mark.rs", &[]),
     ("src/mutant.rs", &[]),
     ("src/clock", WORDS),
-    ("src/placement", WORDS),
+    ("src/placement", &["id", "error", "mark", "mutant", "clock"]),
     ("src/store", &["id", "error", "mark", "mutant", "clock", "placement"]),
     ("src/request.rs", &["id", "error", "mark", "mutant", "clock", "store"]),
     ("src/message.rs", &["id", "error", "mark", "mutant", "clock", "placement", "store", "request"]),

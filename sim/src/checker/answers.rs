@@ -48,6 +48,11 @@ pub fn outcome_of(kind: Kind, answer: &Answer) -> Result<Outcome, Violation> {
     }
 }
 
+/// Whether a write was refused since its shard has too few members for its concern: a shard may shrink.
+pub fn is_too_large_a_concern(kind: Kind, answer: &Answer) -> bool {
+    matches!(kind, Kind::Put | Kind::Delete) && answer.status == 400 && answer.text.starts_with("Write-Concern is above")
+}
+
 /// Judges the answer to a request with a forged token.
 pub fn check_forged(answer: &Answer) -> Result<(), Violation> {
     if answer.status == 400 {

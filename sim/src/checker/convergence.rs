@@ -5,7 +5,8 @@
 //! order named: within 30 simulated seconds of the last fault, by last-writer-wins.
 //!
 //! Why no stronger: 'absent' does not say which tombstone it is, so any delete that is not older excuses it. Which of two
-//! concurrent unacknowledged writes wins is not judged, only that it is the same one everywhere.
+//! concurrent unacknowledged writes wins is not judged, only that it is the same one everywhere. Of a write that only a node had that was
+//! cut off nothing is asked.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +48,7 @@ pub fn check_nothing_lost(books: &Books, readings: &[Reading]) -> Result<(), Vio
             Outcome::Found(op) => books.history().get(op).is_some_and(|found| !is_older(found, write)),
             _ => writes().any(|other| other.invocation.kind == Kind::Delete && !is_older(other, write)),
         };
-        let lost = writes().find(|write| write.outcome.is_acknowledged() && !is_kept(write));
+        let lost = writes().find(|write| write.outcome.is_acknowledged() && !write.is_lost && !is_kept(write));
         if let Some(lost) = lost {
             let evidence = format!("{} says {} for {}, and {lost} was acknowledged", reading.node, reading.outcome, reading.key);
             return Err(Property::Durability.violated(evidence).of(lost.id).at(reading.node).on(&reading.key));

@@ -1,19 +1,21 @@
 //! All checkers over one run: each observation is shown to those that it concerns, then noted in the books.
 
+mod changes;
+
 use std::collections::BTreeMap;
 
 use causeway::{
     clock::{Dot, TokenKeys},
     id::{Epoch, NodeId},
-    node::Event,
+    node::{Event, WhyNoWrites},
     placement::Config,
     store::{Key, Order, Version, Write},
 };
 
 use super::{
-    Answer, Asked, Books, IsTombstone, Known, Reading, Replicas, Violation, a1_stamps, a2_reads, answers, applied_once,
-    convergence, durability, promises, records_are_asked_for, same_set_same_state, stable_time, stamps_never_go_back,
-    takes_no_writes, token_covers_past, tombstones, write_concern,
+    Answer, Asked, Books, Configs, IsTombstone, Known, Reading, Replicas, Violation, a1_stamps, a2_reads, answers, applied_once,
+    convergence, durability, epoch_gate, promises, records_are_asked_for, same_set_same_state, seals, stable_time,
+    stamps_never_go_back, takes_no_writes, token_covers_past, tombstones, write_concern,
 };
 use crate::{
     history::{Invocation, OpId, Outcome},
@@ -28,6 +30,7 @@ const CATCHING_UP_US: u64 = 2_000_000;
 pub struct Judge {
     books: Books,
     replicas: Replicas,
+    configs: Configs,
     keys: TokenKeys,
     longest_token: usize,
     losses: Losses,
@@ -44,6 +47,7 @@ impl Judge {
         Self {
             books: Books::new(sessions),
             replicas: Replicas::new(config),
+            configs: Configs::new(config),
             keys,
             longest_token: 0,
             losses: Losses::None,
@@ -142,7 +146,13 @@ impl Judge {
     fn check_answer(&mut self, op: OpId, answer: &Answer, at_us: u64) -> Result<Outcome, Violation> {
         let Some(operation) = self.books.history().get(op) else { return Ok(Outcome::Unknown) };
         let session = operation.invocation.session;
-        let judged = answers::outcome_of(operation.invocation.kind, answer);
+        let kind = operation.invocation.kind;
+        let may_shrink = operation.concern > 1 && self.configs.have_changed();
+        let judged = if may_shrink && answers::is_too_large_a_concern(kind, answer) {
+            Ok(Outcome::NotApplied)
+        } else {
+            answers::outcome_of(kind, answer)
+        };
         self.heed(judged.clone().map(|_| ()))?;
         let outcome = judged.unwrap_or(Outcome::Unknown);
         self.heed(a2_reads::check(&self.books, op, outcome))?;
@@ -156,7 +166,11 @@ impl Judge {
             self.longest_token = self.longest_token.max(token.len());
             let past = &self.books.session(session).past;
             let opened = token_covers_past::check_text(&self.keys, token, past, &format_args!("{session} after {op}"));
-            self.heed(opened.map(|_| ()))?;
+            let node = operation_node(&self.books, op);
+            self.heed(opened.clone().map(|_| ()))?;
+            if let Some((node, token)) = node.zip(opened.ok()) {
+                self.heed(epoch_gate::check_answer(&self.replicas, node, &token))?;
+            }
         }
         Ok(outcome)
     }
@@ -201,7 +215,8 @@ impl Judge {
 
     fn check_event(&mut self, node: NodeId, event: &Event) -> Result<(), Violation> {
         match event {
-            Event::Recovered { applied, takes_writes, .. } => {
+            Event::Recovered { applied, takes_writes, epoch, .. } => {
+                self.replicas.start_in(node, *epoch);
                 if self.losses == Losses::None {
                     self.heed(durability::check_recovery(&self.replicas, node, applied))?;
                 }
@@ -210,6 +225,9 @@ impl Judge {
                     self.books.lose(op);
                 }
                 self.note_writing(node, (!takes_writes).then_some(self.now_us));
+                if let Some(replica) = self.replicas.get_mut(node).filter(|_| *takes_writes) {
+                    replica.is_new = false;
+                }
             }
             Event::Found { key, versions } => {
                 self.learn_found(node, key, versions)?;
@@ -240,8 +258,20 @@ impl Judge {
                 self.heed(stable_time::check(&self.replicas, node, *hlc))?;
                 self.replicas.note_stable(*hlc);
             }
-            Event::StoppedWriting(_) => self.note_writing(node, Some(self.now_us)),
-            Event::TakesWrites => self.note_writing(node, None),
+            Event::StoppedWriting(why) => {
+                if *why == WhyNoWrites::TakingOver {
+                    self.replicas.begin_anew(node);
+                }
+                self.note_writing(node, Some(self.now_us));
+            }
+            Event::TakesWrites => {
+                self.note_writing(node, None);
+                if let Some(replica) = self.replicas.get_mut(node) {
+                    replica.is_new = false;
+                }
+            }
+            Event::Adopted(config) => self.adopted(node, config)?,
+            Event::Copied(begun) => self.copied(node, *begun)?,
             Event::Suspected(_) | Event::Trusted(_) | Event::Down(_) | Event::Up(_) => {}
         }
         Ok(())
@@ -268,6 +298,7 @@ impl Judge {
     }
 
     fn applied(&mut self, node: NodeId, write: &Write, winner: Order) -> Result<(), Violation> {
+        self.heed(epoch_gate::check_applied(&self.replicas, node, write))?;
         self.heed(a1_stamps::check_known(&self.replicas, write))?;
         if self.replicas.record(write.dot).is_none() {
             self.learn(write)?;
@@ -283,11 +314,13 @@ impl Judge {
     fn learn(&mut self, write: &Write) -> Result<(), Violation> {
         let asked = self.books.asked_for(write);
         self.heed(records_are_asked_for::check_new(&self.books, &self.replicas, write, asked))?;
-        self.heed(promises::check_new_record(&self.replicas, write.dot))?;
-        self.heed(stable_time::check_new_record(&self.replicas, write.dot))?;
         let op = if let Asked::By(op) = asked { Some(op) } else { None };
         let is_tombstone = if write.value.is_none() { IsTombstone::Yes } else { IsTombstone::No };
-        let known = Known::new(write.key.clone(), write.operation.map(|operation| operation.id), op, is_tombstone);
+        let operation = write.operation.map(|operation| operation.id);
+        let known = Known::new(write.key.clone(), operation, op, is_tombstone, write.epoch);
+        self.heed(promises::check_new_record(&self.replicas, write.dot, &known))?;
+        self.heed(stable_time::check_new_record(&self.replicas, write.dot))?;
+        self.heed(seals::check(&self.configs, write))?;
         self.replicas.learn(write.dot, known);
         let Some(op) = op else { return Ok(()) };
         self.books.record(op, write.dot);
@@ -340,4 +373,9 @@ impl Judge {
         self.replicas.install(node, key, &dots);
         Ok(())
     }
+}
+
+/// The node that answered an operation, if it was sent only once.
+fn operation_node(books: &Books, op: OpId) -> Option<NodeId> {
+    books.history().get(op).filter(|operation| operation.attempts == 1).map(|operation| operation.invocation.node)
 }

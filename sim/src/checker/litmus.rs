@@ -1,5 +1,7 @@
 //! Small histories by hand, for seeing each checker fail. Three replicas of one shard, four sessions; an hlc is a small number.
 
+mod moving;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use causeway::{
@@ -10,8 +12,13 @@ use causeway::{
     store::{Operation as Retriable, OperationId, Order, Value, Version, Write},
 };
 
+pub use moving::Moving;
+
 use super::{Answer, Judge, Property, Reading, Violation};
 use crate::history::{Invocation, Kind, OpId, Outcome, SessionId};
+
+/// The epoch that all start in.
+const FIRST: Epoch = Epoch { generation: 0, number: 1 };
 
 /// What a judgement blames; nothing when it passes.
 pub fn blame<T>(judged: Result<T, Violation>) -> Option<Property> {
@@ -32,10 +39,14 @@ pub struct Litmus {
 impl Litmus {
     /// Nothing has happened.
     pub fn new() -> Self {
-        let view = (0..3).map(|i| format!("10.0.0.{i}:8090")).collect();
-        let config = Config::found(&Founding { view, shard_count: 1 }).unwrap();
+        let config = first();
         let token = Token::at_floor(Epoch::default(), Hlc(u64::MAX));
         Self { judge: Judge::new(&config, 4, TokenKeys::default()), token, at_us: 0, writes: BTreeMap::new() }
+    }
+
+    /// The first config.
+    pub fn config(&self) -> Config {
+        first()
     }
 
     /// A put that is applied at its origin and acknowledged.
@@ -94,10 +105,15 @@ impl Litmus {
 
     /// Its record is applied at its origin, for a history that must fail there.
     pub fn try_apply_put(&mut self, op: OpId, actor: u32, hlc: u64) -> Result<(), Violation> {
+        self.try_apply_put_in(Epoch::default(), op, actor, hlc)
+    }
+
+    /// The same, made in an epoch.
+    pub fn try_apply_put_in(&mut self, epoch: Epoch, op: OpId, actor: u32, hlc: u64) -> Result<(), Violation> {
         let invocation = self.judge.books().history().get(op).unwrap().invocation.clone();
         let write = Write {
             dot: Dot { actor: ActorId(actor), hlc: Hlc(hlc) },
-            epoch: Epoch::default(),
+            epoch,
             key: invocation.key,
             value: (invocation.kind == Kind::Put).then(|| Value::json(op.value(0))),
             past: self.token.clone(),
@@ -132,7 +148,7 @@ impl Litmus {
     /// A node has restarted, with this much of one actor.
     pub fn recover(&mut self, node: u32, actor: u32, upto: u64) -> Result<(), Violation> {
         let applied: VersionVector = [(ActorId(actor), Hlc(upto))].into_iter().collect();
-        self.happened(node, Event::Recovered { applied, lease: Hlc(1_000), takes_writes: true })
+        self.happened(node, Event::Recovered { applied, lease: Hlc(1_000), takes_writes: true, epoch: FIRST })
     }
 
     /// A process that starts finds a key on its disk.
@@ -198,4 +214,9 @@ impl Litmus {
 
 fn order(actor: u32, hlc: u64) -> Order {
     Order { hlc: Hlc(hlc), actor: ActorId(actor) }
+}
+
+fn first() -> Config {
+    let view = (0..3).map(|i| format!("10.0.0.{i}:8090")).collect();
+    Config::found(&Founding { view, shard_count: 1 }).unwrap()
 }

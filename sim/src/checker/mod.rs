@@ -19,23 +19,38 @@
 //! | [`records_are_asked_for`] | refusals are final, retries make no second record, one request makes one at most |
 //! | [`takes_no_writes`] | who says that it takes no writes makes none |
 //! | [`answers`] | each answer is in the contract |
+//! | [`one_config`] | I16: one config an epoch, each made from the one before |
+//! | [`epoch_gate`] | I17: nothing of an epoch is heard or answered below it |
+//! | [`seals`] | I18: after it has handed a slot over, an actor writes it no more |
+//! | [`finish`] | I19: a move is finished when all have everything |
+//! | [`base_first`] | I20: what is to come counts once all of it is here |
+//! | [`minimal_moves`] | I22: a reshard moves the fewest slots and leaves all even |
+//! | [`nothing_left`] | I24: in the end nothing is on the move |
 
 pub mod a1_stamps;
 pub mod a2_reads;
 pub mod answers;
 pub mod applied_once;
+pub mod base_first;
 mod books;
+mod configs;
 pub mod convergence;
 pub mod durability;
+pub mod epoch_gate;
+pub mod finish;
 mod judge;
 #[cfg(test)]
 mod litmus;
+pub mod minimal_moves;
+pub mod nothing_left;
+pub mod one_config;
 mod past;
 pub mod promises;
 mod records;
 pub mod records_are_asked_for;
 mod replicas;
 pub mod same_set_same_state;
+pub mod seals;
 pub mod stable_time;
 pub mod stamps_never_go_back;
 pub mod takes_no_writes;
@@ -48,6 +63,7 @@ pub mod write_concern;
 
 pub use answers::Answer;
 pub use books::{Asked, Books, Session};
+pub use configs::Configs;
 pub use convergence::Reading;
 pub use judge::Judge;
 pub use past::Past;

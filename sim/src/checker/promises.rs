@@ -13,13 +13,14 @@ use causeway::{
     id::{ActorId, NodeId},
 };
 
-use super::{Property, Replica, Replicas, Violation};
+use super::{Known, Property, Replica, Replicas, Violation};
 
 /// Judges a promise when a replica takes it, before it is noted.
 pub fn check_promise(replicas: &Replicas, node: NodeId, actor: ActorId, upto: Hlc) -> Result<(), Violation> {
-    let before = replicas.get(node).map(|replica| replica.promised.get(actor)).unwrap_or_default();
+    let Some(replica) = replicas.get(node) else { return Ok(()) };
     let missing = replicas
-        .records_between(actor, before, upto)
+        .records_between(actor, replica.promised.get(actor), upto)
+        .filter(|(dot, known)| replica.must_hold(*dot, known))
         .find(|(dot, _)| !replicas.has(node, *dot) && !replicas.is_superseded(node, *dot));
     let is_replica = || replicas.of_actor(actor).any(|(member, _)| member == node);
     match missing.filter(|_| is_replica()) {
@@ -32,12 +33,12 @@ pub fn check_promise(replicas: &Replicas, node: NodeId, actor: ActorId, upto: Hl
 }
 
 /// Judges a record when it is first seen.
-pub fn check_new_record(replicas: &Replicas, dot: Dot) -> Result<(), Violation> {
+pub fn check_new_record(replicas: &Replicas, dot: Dot, known: &Known) -> Result<(), Violation> {
     // What a damaged node's own log still shows counts as its own, and nobody has heard of it before.
     let is_remains = |replica: &Replica| replica.is_damaged && replica.actor == dot.actor;
     let promised_away =
         |replica: &Replica| replica.promised.contains(dot) && !replica.recovered.contains(dot) && !is_remains(replica);
-    let promised = replicas.of_actor(dot.actor).find(|(_, replica)| promised_away(replica));
+    let promised = replicas.iter().find(|(_, replica)| promised_away(replica) && replica.must_hold(dot, known));
     match promised {
         None => Ok(()),
         Some((node, replica)) => {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use causeway::{
     clock::{Dot, Hlc},
-    id::{ActorId, NodeId},
+    id::{ActorId, Epoch, NodeId},
     store::{Key, OperationId, Order},
 };
 
@@ -22,6 +22,8 @@ pub struct Known {
     pub op: Option<OpId>,
     /// Whether it deletes.
     pub is_tombstone: bool,
+    /// The epoch that it was made in; the default for one that was only found.
+    pub epoch: Epoch,
     /// Which replicas hold it, or held it until something larger won.
     pub(super) applied_at: Nodes,
     /// Which replicas ever held it.
@@ -41,10 +43,10 @@ pub enum IsTombstone {
 
 impl Known {
     /// A record that nobody has applied yet.
-    pub fn new(key: Key, operation: Option<OperationId>, op: Option<OpId>, is_tombstone: IsTombstone) -> Self {
+    pub fn new(key: Key, operation: Option<OperationId>, op: Option<OpId>, is_tombstone: IsTombstone, epoch: Epoch) -> Self {
         let is_tombstone = is_tombstone == IsTombstone::Yes;
         let nobody = Nodes::default;
-        Self { key, operation, op, is_tombstone, applied_at: nobody(), held_at: nobody(), said_at: nobody() }
+        Self { key, operation, op, is_tombstone, epoch, applied_at: nobody(), held_at: nobody(), said_at: nobody() }
     }
 
     /// Whether a value is the one that this record wrote, as far as is known.

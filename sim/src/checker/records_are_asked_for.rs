@@ -30,7 +30,7 @@ pub fn check_new(books: &Books, replicas: &Replicas, write: &Write, asked: Asked
         Asked::Once => {}
     }
     let Some(operation) = write.operation else { return Ok(()) };
-    let Some((origin, _)) = replicas.of_actor(write.dot.actor).find(|(_, replica)| replica.actor == write.dot.actor) else {
+    let Some((origin, _)) = replicas.origin(write.dot.actor) else {
         return Ok(());
     };
     let twin = replicas

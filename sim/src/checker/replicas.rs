@@ -3,12 +3,17 @@
 //! Built from what nodes say happened, one event after another; what a replica's winner *should* be is worked out here anew from
 //! the set of records that it has applied, so that it can be compared with what the replica says.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod placed;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use causeway::{
     clock::{Dot, Hlc, VersionVector},
-    id::{ActorId, NodeId, ShardId},
-    placement::Config,
+    id::{ActorId, Epoch, NodeId, ShardId, Slot},
+    placement::{Config, slot_of},
     store::{Key, Order},
 };
 
@@ -22,6 +27,12 @@ pub struct Replica {
     pub actor: ActorId,
     /// Its shard.
     pub shard: ShardId,
+    /// The config that it works by.
+    pub config: Arc<Config>,
+    /// The migration of which it has all that its shard is to get.
+    pub copied: Option<Epoch>,
+    /// Slots that it has dropped since its last start: what it recovered then says nothing of them.
+    dropped: BTreeSet<Slot>,
     /// How far it says that it has applied each actor.
     pub promised: VersionVector,
     /// What it recovered at its last start: applied before it could say so.
@@ -41,6 +52,8 @@ pub struct Replica {
     pub may_lose: bool,
     /// Whether its disk was spoilt. It believes none of what it finds there, at each start anew, and takes no writes.
     pub is_damaged: bool,
+    /// Whether it is a new actor's that has not said yet that it takes writes: it takes over what its shard holds.
+    pub is_new: bool,
     /// Since when it takes no writes, in simulated microseconds; none while it takes some.
     pub no_writes_since_us: Option<u64>,
     /// What it had promised when it lost something.
@@ -48,20 +61,22 @@ pub struct Replica {
 }
 
 impl Replica {
-    /// Whether it lost something, and has not caught up since.
+    /// Whether it lost something, or begins anew, and has not caught up since.
     pub fn is_behind(&self) -> bool {
-        self.may_lose || self.is_damaged || self.owes.iter().any(|(actor, hlc)| self.promised.get(actor) < hlc)
+        self.may_lose || self.is_damaged || self.is_new || self.owes.iter().any(|(actor, hlc)| self.promised.get(actor) < hlc)
     }
 }
 
 /// See the module.
 #[derive(Debug)]
 pub struct Replicas {
+    /// What all nodes start with.
+    first: Arc<Config>,
     replicas: BTreeMap<NodeId, Replica>,
     records: Records,
     /// The largest tombstone of each key that was collected anywhere.
     collected: BTreeMap<Key, Order>,
-    /// Records of which every copy was destroyed.
+    /// Records of which every copy was destroyed, or that do not count since their actor was cut off below them.
     lost: BTreeSet<Dot>,
     /// Records of which every copy was destroyed but those that have just come with a transfer and are in no log yet.
     hanging: BTreeSet<Dot>,
@@ -72,23 +87,11 @@ pub struct Replicas {
 impl Replicas {
     /// The replicas of a config, with nothing applied.
     pub fn new(config: &Config) -> Self {
-        let replica = |actor, shard| Replica {
-            actor,
-            shard,
-            promised: VersionVector::default(),
-            recovered: VersionVector::default(),
-            answered: Hlc::ZERO,
-            winners: BTreeMap::new(),
-            installed: BTreeMap::new(),
-            fresh: BTreeSet::new(),
-            found: BTreeMap::new(),
-            may_lose: false,
-            is_damaged: false,
-            no_writes_since_us: None,
-            owes: VersionVector::default(),
-        };
+        let config = Arc::new(config.clone());
+        let replica = |actor, shard| Replica::new(config.clone(), actor, shard);
         Self {
-            replicas: config.members().iter().map(|member| (member.node, replica(member.actor, member.shard))).collect(),
+            replicas: config.actors().map(|actor| (actor.node, replica(actor.actor, actor.shard))).collect(),
+            first: config.clone(),
             records: Records::default(),
             collected: BTreeMap::new(),
             lost: BTreeSet::new(),
@@ -141,6 +144,11 @@ impl Replicas {
     /// An actor's records above one hlc, up to another.
     pub fn records_between(&self, actor: ActorId, above: Hlc, upto: Hlc) -> impl Iterator<Item = (Dot, &Known)> {
         self.records.between(actor, above, upto)
+    }
+
+    /// All records.
+    pub fn all(&self) -> impl Iterator<Item = (Dot, &Known)> {
+        self.records.iter()
     }
 
     /// All records of an actor that a node holds.
@@ -244,7 +252,10 @@ impl Replicas {
     }
 
     fn recovered(&self, node: NodeId, dot: Dot) -> bool {
-        self.get(node).is_some_and(|replica| replica.recovered.contains(dot))
+        let is_kept = |replica: &Replica| {
+            replica.dropped.is_empty() || self.record(dot).is_none_or(|known| !replica.dropped.contains(&slot_of(&known.key)))
+        };
+        self.get(node).is_some_and(|replica| replica.recovered.contains(dot) && is_kept(replica))
     }
 
     /// Whether nothing goes with a node's disk: of each record that it holds, another replica that did not lose anything itself
@@ -338,6 +349,7 @@ impl Replicas {
             replica.answered = Hlc::ZERO;
         }
         replica.may_lose = false;
+        replica.note_what_is_kept();
         replica.recovered = applied.clone();
         let found = std::mem::take(&mut replica.found);
         let fresh = std::mem::take(&mut replica.fresh);

@@ -5,7 +5,8 @@
 //! Latency', ICDCS 2016. Tokens fold to it, dependencies and tombstones go below it: a stable time that is too high shows
 //! elsewhere only when somebody misses what was dropped.
 //!
-//! Why no stronger: a replica that lost something is left out until it has caught up. Whether what is applied is durable is not
+//! Why no stronger: a replica that lost something is left out until it has caught up, and so is one whose actor is being cut off, by the
+//! config of the node that names the time. Whether what is applied is durable is not
 //! seen here but at the replica's next start, by [durability](super::durability).
 
 use causeway::{
@@ -13,14 +14,17 @@ use causeway::{
     id::NodeId,
 };
 
-use super::{Property, Replicas, Violation};
+use super::{Property, Replica, Replicas, Violation};
 
 /// Judges a stable time when a node names it, before that is noted.
 pub fn check(replicas: &Replicas, node: NodeId, stable: Hlc) -> Result<(), Violation> {
-    for (_, origin) in replicas.iter() {
-        for (dot, known) in replicas.records_between(origin.actor, replicas.stable(), stable) {
+    let Some(namer) = replicas.get(node) else { return Ok(()) };
+    for writer in replicas.writers() {
+        for (dot, known) in replicas.records_between(writer, replicas.stable(), stable) {
             let lacks = |member: NodeId| !replicas.has(member, dot) && !replicas.is_superseded(member, dot);
-            let behind = replicas.of_actor(dot.actor).find(|(member, replica)| !replica.is_behind() && lacks(*member));
+            let counts = |replica: &Replica| !replica.is_behind() && namer.waits_for(replica.actor);
+            let must = |replica: &Replica| counts(replica) && replica.must_hold_stable(dot, known);
+            let behind = replicas.iter().find(|(member, replica)| must(replica) && lacks(*member));
             if let Some((member, _)) = behind {
                 let evidence = format!("{node} names {stable}, and {member} has not applied {dot} ({})", known.key);
                 return Err(Property::StableIsEverywhere.violated(evidence));

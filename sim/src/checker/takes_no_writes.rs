@@ -13,7 +13,7 @@ use crate::history::Operation;
 
 /// Judges a record when it is first seen.
 pub fn check(replicas: &Replicas, write: &Write, operation: &Operation) -> Result<(), Violation> {
-    let origin = replicas.of_actor(write.dot.actor).find(|(_, replica)| replica.actor == write.dot.actor);
+    let origin = replicas.origin(write.dot.actor);
     match origin.and_then(|(node, replica)| Some((node, replica.no_writes_since_us?))) {
         Some((node, since_us)) if operation.invocation.at_us > since_us => {
             let evidence = format!("{node} has taken no writes since {since_us} us, and makes {write} for {operation}");

@@ -20,14 +20,17 @@ pub fn check(replicas: &Replicas, node: NodeId, key: &Key, order: Order) -> Resu
     if replicas.last_winner(node, key).is_some_and(|winner| winner != order) {
         return violated(format!("{node} drops the tombstone {order} of {key}, which is not its winner"));
     }
-    for (dot, _) in replicas.records_of(key).filter(|(dot, _)| !replicas.is_lost(*dot) && replicas.place(*dot) <= order) {
+    let dropper = replicas.get(node);
+    for (dot, known) in replicas.records_of(key).filter(|(dot, _)| !replicas.is_lost(*dot) && replicas.place(*dot) <= order) {
         let may_come = |(member, replica): &(NodeId, &Replica)| {
-            (*member == node || !replica.is_behind())
+            dropper.is_none_or(|dropper| dropper.waits_for(replica.actor))
+                && replica.must_hold_stable(dot, known)
+                && (*member == node || !replica.is_behind())
                 && !replicas.has(*member, dot)
                 && !replica.promised.contains(dot)
                 && replicas.last_winner(*member, key) <= Some(order)
         };
-        if let Some((member, _)) = replicas.of_actor(dot.actor).find(may_come) {
+        if let Some((member, _)) = replicas.iter().find(may_come) {
             return violated(format!("{node} drops the tombstone {order} of {key}, and {member} has not applied {dot}"));
         }
     }

@@ -65,6 +65,20 @@ pub enum Property {
     StableIsEverywhere,
     /// Each answer is one that the contract allows.
     AnswersByContract,
+    /// I16: one config an epoch, each made from the one before, and nobody goes back.
+    OneConfigAnEpoch,
+    /// I17: nothing of an epoch is applied or answered by a node below it.
+    EpochGate,
+    /// I18: an actor writes only what its shard owns, and nothing after it was sealed.
+    SealedIsSealed,
+    /// I19: a move is finished when all members of the new owner have everything.
+    FinishedWithAll,
+    /// I20: slots count as taken over once all of them is here.
+    BaseFirst,
+    /// I22: a reshard moves the fewest slots and leaves all even.
+    MovesAreMinimal,
+    /// I24: in the end nothing is on the move and no dependencies are kept.
+    NothingIsLeft,
 }
 
 /// A property that does not hold, with the evidence.
@@ -124,7 +138,7 @@ fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
 }
 
 /// Every checker: the files beside this one.
-pub const CHECKERS: [&str; 15] = [
+pub const CHECKERS: [&str; 22] = [
     "a1_stamps",
     "a2_reads",
     "token_covers_past",
@@ -140,6 +154,13 @@ pub const CHECKERS: [&str; 15] = [
     "records_are_asked_for",
     "takes_no_writes",
     "answers",
+    "one_config",
+    "epoch_gate",
+    "seals",
+    "finish",
+    "base_first",
+    "minimal_moves",
+    "nothing_left",
 ];
 
 impl Property {
@@ -166,6 +187,13 @@ impl Property {
             Self::WriteConcernIsMet => "write_concern",
             Self::StableIsEverywhere => "stable_time",
             Self::AnswersByContract => "answers",
+            Self::OneConfigAnEpoch => "one_config",
+            Self::EpochGate => "epoch_gate",
+            Self::SealedIsSealed => "seals",
+            Self::FinishedWithAll => "finish",
+            Self::BaseFirst => "base_first",
+            Self::MovesAreMinimal => "minimal_moves",
+            Self::NothingIsLeft => "nothing_left",
         }
     }
 }
@@ -204,6 +232,13 @@ impl fmt::Display for Property {
             Self::WriteConcernIsMet => f.write_str("write concern is met"),
             Self::StableIsEverywhere => f.write_str("I9 stable is everywhere"),
             Self::AnswersByContract => f.write_str("answers by contract"),
+            Self::OneConfigAnEpoch => f.write_str("I16 one config an epoch"),
+            Self::EpochGate => f.write_str("I17 nothing of an epoch below it"),
+            Self::SealedIsSealed => f.write_str("I18 sealed is sealed"),
+            Self::FinishedWithAll => f.write_str("I19 finished with all"),
+            Self::BaseFirst => f.write_str("I20 base first"),
+            Self::MovesAreMinimal => f.write_str("I22 moves are minimal"),
+            Self::NothingIsLeft => f.write_str("I24 nothing is left"),
         }
     }
 }

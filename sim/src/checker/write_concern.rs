@@ -8,9 +8,9 @@
 
 use std::collections::BTreeSet;
 
-use causeway::id::NodeId;
+use causeway::{clock::Dot, id::NodeId};
 
-use super::{Property, Replicas, Violation};
+use super::{Known, Property, Replica, Replicas, Violation};
 use crate::history::Operation;
 
 /// Judges a write when it is acknowledged.
@@ -19,10 +19,14 @@ pub fn check(replicas: &Replicas, operation: &Operation) -> Result<(), Violation
         return Ok(());
     }
     let dots = operation.dots.iter();
-    let members = dots.flat_map(|dot| replicas.of_actor(dot.actor).map(move |(node, _)| (node, *dot)));
-    let holds = |(node, dot): &(NodeId, _)| replicas.ever_had(*node, *dot) || replicas.is_superseded(*node, *dot);
+    let known = dots.filter_map(|dot| Some((*dot, replicas.record(*dot)?)));
+    let pairs = known.flat_map(|(dot, known)| replicas.iter().map(move |(node, replica)| (node, replica, dot, known)));
+    let holds = |(node, replica, dot, known): &(NodeId, &Replica, Dot, &Known)| {
+        let needs_no_more = replica.must_hold(*dot, known) && replicas.is_superseded(*node, *dot);
+        !replica.is_learner_of(known) && (replicas.ever_had(*node, *dot) || needs_no_more)
+    };
     let mut holders = BTreeSet::new();
-    for (node, _) in members.filter(holds) {
+    for (node, ..) in pairs.filter(holds) {
         holders.insert(node);
         if holders.len() >= usize::from(operation.concern) {
             return Ok(());

@@ -51,7 +51,7 @@ impl Draft {
     fn new(title: &str, plan: &Plan, evidence: &Evidence) -> Self {
         let mut scene = Scene::new(title);
         let config = plan.cluster(Keep::Nothing).config().ok();
-        let shard = |config: &Config, node| config.member(node).map(|member| member.shard.to_string());
+        let shard = |config: &Config, node| config.shard_of_node(node).map(|shard| shard.to_string());
         let nodes = (0..u32::from(plan.nodes)).map(NodeId);
         let nodes = nodes
             .map(|node| {

@@ -27,12 +27,12 @@ struct File {
 /// A number is larger than TOML can hold: 2^63 - 1.
 pub fn write(plan: &Plan) -> Result<String, PlanFileError> {
     let mut table = Table::try_from(plan).map_err(|error| PlanFileError(error.to_string()))?;
-    let lists = ["faults", "operations"].map(|name| (name, table.remove(name)));
+    let lists = ["faults", "requests", "operations"].map(|name| (name, table.remove(name)));
     let rest = toml::to_string(&File { format: FORMAT, plan: table }).map_err(|error| PlanFileError(error.to_string()))?;
     // An array before the first table belongs to the plan itself.
     let (plain, tables) = rest.split_once("\n[").unwrap_or((&rest, ""));
     let mut text = format!("{}\n", plain.trim_end());
-    for (name, list) in lists {
+    for (name, list) in lists.into_iter().filter(|(name, list)| *name != "requests" || list.is_some()) {
         // A `String` takes whatever is written to it.
         let _ = writeln!(text, "{name} = [");
         for line in list.iter().filter_map(Value::as_array).flatten() {
@@ -59,12 +59,13 @@ pub fn read(text: &str) -> Result<Plan, PlanFileError> {
 }
 
 fn check(plan: &Plan) -> Result<(), String> {
-    let nodes = u32::from(plan.nodes);
-    if plan.skews_ms.len() != usize::from(plan.nodes) {
-        return Err(format!("skews_ms: {} clocks for {nodes} nodes", plan.skews_ms.len()));
+    let places = u32::from(plan.nodes + plan.spares);
+    if plan.skews_ms.len() != places as usize {
+        return Err(format!("skews_ms: {} clocks for {places} nodes", plan.skews_ms.len()));
     }
     plan.cluster(crate::trace::Keep::Nothing).config().map_err(|error| error.to_string())?;
     in_order("faults", plan.faults.iter().map(|timed| timed.at_ms))?;
+    in_order("requests", plan.requests.iter().map(|request| request.at_ms))?;
     in_order("operations", plan.operations.iter().map(|planned| planned.at_ms))?;
     let mut names = BTreeSet::new();
     for Planned { op, .. } in &plan.operations {
@@ -74,8 +75,9 @@ fn check(plan: &Plan) -> Result<(), String> {
     }
     let of_faults = plan.faults.iter().flat_map(|timed| timed.fault.nodes());
     let of_operations = plan.operations.iter().map(|planned| planned.node);
-    match of_faults.chain(of_operations).find(|node| node.0 >= nodes) {
-        Some(node) => Err(format!("there is no node {}: {nodes} nodes are numbered from 0", node.0)),
+    let of_requests = plan.requests.iter().map(|request| request.node);
+    match of_faults.chain(of_operations).chain(of_requests).find(|node| node.0 >= places) {
+        Some(node) => Err(format!("there is no node {}: {places} nodes are numbered from 0", node.0)),
         None => Ok(()),
     }
 }

@@ -5,6 +5,7 @@
 //! What a plan does not say is drawn while it runs, how long a frame takes for one: each such draw from the plan's seed and what
 //! it is for ([`streams`](crate::streams)), so that an event more or less leaves the others as they were.
 
+mod administration;
 pub mod file;
 mod operation;
 mod quiet;
@@ -19,10 +20,11 @@ use causeway::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use administration::{Request, Wish};
 pub use operation::{Action, Planned, Retry};
 
 use crate::{
-    cluster::ClusterPlan,
+    cluster::{Changing, ClusterPlan},
     fault::Timed,
     plan::file::{optional_text, text},
     trace::Keep,
@@ -41,6 +43,9 @@ pub struct Plan {
     pub nodes: u16,
     /// Shards of the cluster.
     pub shards: u16,
+    /// Nodes that may be added to it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub spares: u16,
     /// How long nothing happens at first, in milliseconds.
     pub warm_up_ms: u64,
     /// How long clients work and things go wrong, in milliseconds.
@@ -70,6 +75,9 @@ pub struct Plan {
     pub links: Links,
     /// What goes wrong when, in order of time.
     pub faults: Vec<Timed>,
+    /// What operators ask for when, in order of time. With none there is no config log.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<Request>,
     /// What clients do when, in order of time.
     pub operations: Vec<Planned>,
 }
@@ -112,12 +120,18 @@ pub enum Reordering {
     Always,
 }
 
+<<<<<<< 9d984e4
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &u16) -> bool {
+    *number == 0
+=======
 fn most_entries() -> usize {
     ENTRY_CAP
 }
 
 fn are_most_entries(entries: &usize) -> bool {
     *entries == ENTRY_CAP
+>>>>>>> three
 }
 
 impl Losses {
@@ -141,6 +155,8 @@ impl Plan {
         ClusterPlan {
             nodes: self.nodes,
             shards: self.shards,
+            spares: self.spares,
+            changing: if self.requests.is_empty() { Changing::Never } else { Changing::Online },
             settings,
             fsync: self.fsync,
             snapshot_after_bytes,
@@ -190,7 +206,11 @@ impl fmt::Display for Summary<'_> {
         writeln!(f, "  links     {links}")?;
         writeln!(f, "  clocks    off by {:?} ms", plan.skews_ms)?;
         write!(f, "  faults    {}, by milliseconds after the warm-up", plan.faults.len())?;
-        plan.faults.iter().try_for_each(|Timed { at_ms, fault }| write!(f, "\n  {at_ms:>8}  {fault}"))
+        plan.faults.iter().try_for_each(|Timed { at_ms, fault }| write!(f, "\n  {at_ms:>8}  {fault}"))?;
+        if !plan.requests.is_empty() {
+            write!(f, "\n  requests  {} of operators, {} spare nodes", plan.requests.len(), plan.spares)?;
+        }
+        plan.requests.iter().try_for_each(|request| write!(f, "\n  {:>8}  {request}", request.at_ms))
     }
 }
 

@@ -12,6 +12,8 @@ impl Plan {
             mutant: None,
             nodes: 2,
             shards: 1,
+            spares: 0,
+            requests: Vec::new(),
             warm_up_ms: 1_000,
             faults_ms: 3_000,
             tail_bytes: 64 << 20,

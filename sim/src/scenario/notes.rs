@@ -125,6 +125,8 @@ impl Observer for Notes {
             | Event::Kept
             | Event::Collected { .. }
             | Event::Acknowledged(_)
+            | Event::Adopted(_)
+            | Event::Copied(_)
             | Event::Suspected(_)
             | Event::Trusted(_) => {}
         }
@@ -201,7 +203,10 @@ mod tests {
             (1, Event::Down(NodeId(2))),
             (0, Event::Down(NodeId(2))),
             (0, Event::Suspected(NodeId(2))),
-            (2, Event::Recovered { applied: Default::default(), lease: Hlc::ZERO, takes_writes: true }),
+            (
+                2,
+                Event::Recovered { applied: Default::default(), lease: Hlc::ZERO, takes_writes: true, epoch: Default::default() },
+            ),
         ]);
         assert_eq!(told, "n2: came back with nothing; n0 n1: lost sight of n2");
     }

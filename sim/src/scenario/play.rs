@@ -128,8 +128,8 @@ impl Player {
         drop(lock(notes).take());
         let config = cluster.config();
         if config.shards().count() > 1 {
-            for member in config.members() {
-                player.stage.say(member.node, Phrase::Holds(member.shard.to_string()));
+            for actor in config.actors() {
+                player.stage.say(actor.node, Phrase::Holds(actor.shard.to_string()));
             }
         }
         player

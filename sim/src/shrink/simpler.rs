@@ -48,7 +48,8 @@ pub(super) fn resolve_probes(plan: &mut Plan, probed: &BTreeMap<OpId, Key>) {
 pub(super) fn fit_into(plan: &mut Plan, nodes: u16, shards: u16) {
     let fit = |node: NodeId| NodeId(node.0 % u32::from(nodes));
     (plan.nodes, plan.shards) = (nodes, shards);
-    plan.skews_ms.truncate(nodes.into());
+    plan.skews_ms.truncate((nodes + plan.spares).into());
+    plan.requests.iter_mut().for_each(|request| request.node = fit(request.node));
     plan.operations.iter_mut().for_each(|planned| planned.node = fit(planned.node));
     plan.faults.iter_mut().for_each(|timed| timed.fault.rename_nodes(&fit));
 }
@@ -119,11 +120,13 @@ fn move_events(plan: &mut Plan, length_ms: impl Fn(usize, u64) -> u64) {
         moved.insert(at_ms, now_ms);
     }
     plan.faults.iter_mut().for_each(|timed| timed.at_ms = moved[&timed.at_ms]);
+    plan.requests.iter_mut().for_each(|request| request.at_ms = moved[&request.at_ms]);
     plan.operations.iter_mut().for_each(|planned| planned.at_ms = moved[&planned.at_ms]);
     plan.faults_ms -= before_ms - now_ms;
 }
 
 fn times_ms(plan: &Plan) -> BTreeSet<u64> {
     let faults = plan.faults.iter().map(|timed| timed.at_ms);
-    faults.chain(plan.operations.iter().map(|planned| planned.at_ms)).collect()
+    let requests = plan.requests.iter().map(|request| request.at_ms);
+    faults.chain(requests).chain(plan.operations.iter().map(|planned| planned.at_ms)).collect()
 }

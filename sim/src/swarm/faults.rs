@@ -232,7 +232,7 @@ impl<'a> Draw<'a> {
     /// A node that may lose everything: no other of its shard does, unless the plan allows it.
     fn spend(&mut self) -> Option<NodeId> {
         let node = self.node();
-        let shard = |node: NodeId| self.config.member(node).map(|member| member.shard);
+        let shard = |node: NodeId| self.config.shard_of_node(node);
         let free =
             self.losses == Losses::Allowed || self.spent.iter().all(|other| *other == node || shard(*other) != shard(node));
         free.then(|| {

@@ -9,6 +9,7 @@
 mod faults;
 mod focus;
 mod load;
+mod requests;
 
 use causeway::{clock::ENTRY_CAP, mutant::Mutant, store::FsyncPolicy};
 use rand::RngExt;
@@ -18,11 +19,16 @@ use self::{
     faults::{Kinds, schedule},
     focus::{focus, rarely},
     load::Load,
+    requests::{Requests, is_of_changes},
 };
 use crate::{
     plan::{Links, Losses, Plan, Reordering},
     streams::{Purpose, Streams},
 };
+
+/// Seeds from here on make up the family of *reconfigurations*: nodes join, leave and are cut off, and slots move, while all else
+/// goes wrong.
+pub const FIRST_RECONFIGURATION: u64 = 1_000_000;
 
 impl Plan {
     /// The plan of a seed.
@@ -35,6 +41,7 @@ impl Plan {
             mutant,
             nodes: 6,
             shards: [1, 2, 2, 2, 3][random.random_range(0..5)],
+            spares: 0,
             warm_up_ms: 1_000,
             faults_ms: 30_000,
             links: Links::draw(random),
@@ -48,6 +55,7 @@ impl Plan {
             client_loss: if random.random_bool(0.3) { 0.01 } else { 0.0 },
             skews_ms: Vec::new(),
             faults: Vec::new(),
+            requests: Vec::new(),
             operations: Vec::new(),
         };
         let mut load = Load::draw(random);
@@ -59,14 +67,27 @@ impl Plan {
         if lax {
             kinds.leave_out_losses();
         }
+<<<<<<< 9d984e4
+        let requests = (seed >= FIRST_RECONFIGURATION || mutant.is_some_and(is_of_changes))
+            .then(|| Requests::draw(&mut streams.stream(Purpose::Operators)));
+        if let Some(requests) = &requests {
+            requests.prepare(&mut plan, &mut kinds);
+        }
+        if let Some(mutant) = mutant {
+            focus(&mut plan, &mut kinds, &mut load, mutant);
+=======
         match mutant {
             Some(mutant) => focus(&mut plan, &mut kinds, &mut load, mutant),
             None => rarely(&mut plan, random),
+>>>>>>> three
         }
         let random = &mut streams.stream(Purpose::Faults);
         let skew_ms = kinds.skew_ms as i64;
-        plan.skews_ms = (0..plan.nodes).map(|_| random.random_range(-skew_ms..=skew_ms)).collect();
+        plan.skews_ms = (0..plan.nodes + plan.spares).map(|_| random.random_range(-skew_ms..=skew_ms)).collect();
         plan.faults = schedule(&plan, &kinds, random);
+        if let Some(requests) = requests {
+            plan.requests = requests.plan(&plan, &mut streams.numbered(Purpose::Operators, 1));
+        }
         plan.operations = load.operations(streams, plan.nodes, plan.faults_ms);
         plan
     }

@@ -76,10 +76,12 @@ pub(super) fn key_of(event: &Event) -> Option<Key> {
         Event::Applied { write, .. } => Some(write.key.clone()),
         Event::Found { key, .. } | Event::Installed { key, .. } | Event::Collected { key, .. } => Some(key.clone()),
         Event::Recovered { .. }
+        | Event::Copied(_)
         | Event::Promised { .. }
         | Event::Stable(_)
         | Event::Kept
         | Event::Acknowledged(_)
+        | Event::Adopted(_)
         | Event::Suspected(_)
         | Event::Trusted(_)
         | Event::Down(_)

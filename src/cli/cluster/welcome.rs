@@ -13,7 +13,7 @@ pub(super) fn text(config: &Config, specs: &[NodeSpec], pids: &BTreeMap<NodeId, 
     table.load_style(UTF8_FULL_CONDENSED);
     table.set_header(["node", "shard", "pid", "data"]);
     for spec in specs {
-        let shard = config.member(spec.node).map(|member| member.shard.to_string()).unwrap_or_default();
+        let shard = config.seat(spec.node).map(|seat| seat.shard.to_string()).unwrap_or_default();
         let pid = pids.get(&spec.node).map(u32::to_string).unwrap_or_default();
         table.add_row([spec.address.clone(), shard, pid, spec.data.display().to_string()]);
     }

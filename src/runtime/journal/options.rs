@@ -4,10 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::{
-    id::ActorId,
-    store::{FsyncPolicy, Identity},
-};
+use crate::store::{FsyncPolicy, Identity};
 
 /// How a journal works, and for whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,17 +17,15 @@ pub struct JournalOptions {
     pub snapshot_after_bytes: u64,
     /// Whose data it is: that of others is refused.
     pub identity: Identity,
-    /// The node's actor, to tell its own records from those that were replicated.
-    pub actor: ActorId,
     /// Drawn at random at each start, so that bytes within a client's value cannot pass for a frame of the log.
     pub salt: u64,
 }
 
 impl JournalOptions {
     /// The defaults, for this owner.
-    pub fn new(identity: Identity, actor: ActorId, salt: u64) -> Self {
+    pub fn new(identity: Identity, salt: u64) -> Self {
         let policy = FsyncPolicy::default();
-        Self { policy, segment_bytes: 64 << 20, snapshot_after_bytes: 256 << 20, identity, actor, salt }
+        Self { policy, segment_bytes: 64 << 20, snapshot_after_bytes: 256 << 20, identity, salt }
     }
 }
 

@@ -71,7 +71,7 @@ pub(super) async fn recover<D: Disk>(disk: &D, options: &JournalOptions) -> Resu
 
     let uncovered_bytes = log.segments.iter().map(|(_, scan)| scan.end() - SEGMENT_HEAD_BYTES).sum();
     let marks_kept = content.and_then(|content| content.marks);
-    let records = own_records_kept(log.into_records(), marks_kept.as_ref(), options);
+    let records = own_records_kept(log.into_records(), marks_kept.as_ref());
     let verdict = judge(&findings, beside, marks_kept.as_ref());
     let snapshot = snapshot.whole.map(|whole| whole.snapshot);
     let recovered = Recovered { snapshot, records, marks: marks_kept, last, verdict };
@@ -93,10 +93,10 @@ fn judge(findings: &[Finding], beside: Beside, marks: Option<&Marks>) -> Verdict
 }
 
 /// After a failed fsync the node's own records above some hlc are in doubt, and count as never written.
-fn own_records_kept(mut records: Vec<Record>, marks: Option<&Marks>, options: &JournalOptions) -> Vec<Record> {
+fn own_records_kept(mut records: Vec<Record>, marks: Option<&Marks>) -> Vec<Record> {
     if let Some(finished_at) = marks.and_then(|marks| marks.finished_at) {
         records.retain(|record| match record {
-            Record::Write(write) => write.dot.actor != options.actor || write.dot.hlc <= finished_at,
+            Record::Write(write) => write.dot.actor != finished_at.actor || write.dot.hlc <= finished_at.hlc,
             Record::Applied(_) => true,
         });
     }

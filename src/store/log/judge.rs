@@ -240,7 +240,7 @@ pub enum Beside {
 fn judge_content(content: &MarksContent, beside: Beside) -> impl Iterator<Item = Finding> {
     let used = beside == Beside::Something || content.marks.is_some();
     let unsynced = used && content.policy != FsyncPolicy::Always && content.stop != Stop::Clean;
-    let finished = content.marks.as_ref().and_then(|marks| marks.finished_at);
+    let finished = content.marks.as_ref().and_then(|marks| marks.finished_at).map(|dot| dot.hlc);
     let known = match content.holes {
         Holes::None => None,
         Holes::AtEnd => Some(Finding::KnownLoss),

@@ -1,159 +1,19 @@
-//! The node's protocol by hand: nodes as plain values, a network that delivers at once or not at all, a journal that is durable
-//! when told. Effects are values, so nothing here waits for time to pass.
+//! The node's protocol by hand.
 
-use std::{collections::BTreeSet, sync::Arc};
+mod bench;
+mod configs;
 
 use causeway::{
     clock::Token,
     error::Refusal,
     id::{Incarnation, NodeId, RequestId},
-    message::{Envelope, Message},
-    node::{
-        Answer, Command, Effect, Input, JournalCommand, JournalEvent, KeyAnswer, KeyRequest, Node, NodePlan, Now, Outcome, Reply,
-        Request, Settings,
-    },
+    message::Message,
+    node::{Answer, Command, Input, KeyRequest, Outcome, Request, Settings},
     placement::{Config, Founding},
-    store::{OperationId, Recovered, Value},
+    store::OperationId,
 };
 
-/// Nodes, and what is on its way between them.
-struct Bench {
-    nodes: Vec<Node>,
-    now: Now,
-    cut: BTreeSet<(NodeId, NodeId)>,
-    /// Whose memory spoils the values of records that are pushed to it.
-    spoils: Option<NodeId>,
-    replies: Vec<(NodeId, RequestId, Reply)>,
-    next_request: u64,
-}
-
-impl Bench {
-    fn new(nodes: usize, shard_count: u16, settings: &Settings) -> Self {
-        let view = (0..nodes).map(|i| format!("10.0.0.{}:8090", i + 1)).collect();
-        let config = Arc::new(Config::found(&Founding { view, shard_count }).expect("a config"));
-        let now = Now { monotonic_us: 1_000_000, wall_ms: 1_700_000_000_000 };
-        let plan = |i: u32| NodePlan {
-            config: config.clone(),
-            me: NodeId(i),
-            settings: settings.clone(),
-            incarnation: Incarnation(u64::from(i) + 100),
-            seed: u64::from(i),
-            observed: false,
-        };
-        let nodes = (0..nodes as u32).map(|i| Node::new(plan(i), now, Recovered::default())).collect();
-        let mut bench = Self { nodes, now, cut: BTreeSet::new(), spoils: None, replies: Vec::new(), next_request: 0 };
-        bench.run_ms(1_000);
-        bench
-    }
-
-    /// Lets time pass in steps of a millisecond; messages take no time.
-    fn run_ms(&mut self, ms: u64) {
-        for _ in 0..ms {
-            self.now.monotonic_us += 1_000;
-            self.now.wall_ms += 1;
-            for i in 0..self.nodes.len() {
-                if self.nodes[i].deadline_us() <= self.now.monotonic_us {
-                    self.nodes[i].handle(self.now, Input::Tick);
-                }
-                self.settle(i);
-            }
-        }
-    }
-
-    fn settle(&mut self, first: usize) {
-        let mut turn = vec![first];
-        while let Some(i) = turn.pop() {
-            let effects = self.nodes[i].take_effects();
-            if effects.is_empty() {
-                continue;
-            }
-            turn.push(i);
-            for effect in effects {
-                match effect {
-                    Effect::Send { to, message } => self.deliver(NodeId(i as u32), to, message, &mut turn),
-                    Effect::Reply { id, reply } => self.replies.push((NodeId(i as u32), id, reply)),
-                    Effect::Journal(command) => self.journal(i, command),
-                    Effect::Observe(_) => {}
-                }
-            }
-        }
-    }
-
-    fn deliver(&mut self, from: NodeId, to: NodeId, mut message: Message, turn: &mut Vec<usize>) {
-        if self.cut.contains(&(from, to)) {
-            return;
-        }
-        if let (true, Message::Push(push)) = (self.spoils == Some(to), &mut message) {
-            push.writes.iter_mut().for_each(|write| Arc::make_mut(write).value = Some(Value::json("0")));
-        }
-        let epoch = self.nodes[to.0 as usize].epoch();
-        let envelope = Envelope { epoch, incarnation: Incarnation(u64::from(from.0) + 100), message };
-        self.nodes[to.0 as usize].handle(self.now, Input::Message { from, envelope });
-        turn.push(to.0 as usize);
-    }
-
-    fn journal(&mut self, i: usize, command: JournalCommand) {
-        let event = match command {
-            JournalCommand::Append { lsn, .. } => JournalEvent::Durable(lsn),
-            JournalCommand::Mark(marks) => JournalEvent::Marked { lease: marks.lease },
-            JournalCommand::SnapshotBegin(_) => return,
-            JournalCommand::SnapshotPart(_) => JournalEvent::SnapshotPartDone,
-            JournalCommand::SnapshotEnd => JournalEvent::SnapshotDone,
-        };
-        self.nodes[i].handle(self.now, Input::Journal(event));
-    }
-
-    fn cut(&mut self, node: u32) {
-        for other in 0..self.nodes.len() as u32 {
-            self.cut.insert((NodeId(node), NodeId(other)));
-            self.cut.insert((NodeId(other), NodeId(node)));
-        }
-    }
-
-    /// Asks a node and lets up to `ms` pass until it answers.
-    fn ask(&mut self, node: u32, request: Request, ms: u64) -> Option<Reply> {
-        let id = RequestId(self.next_request);
-        self.next_request += 1;
-        self.nodes[node as usize].handle(self.now, Input::Request { id, request });
-        self.settle(node as usize);
-        for _ in 0..=ms {
-            if let Some(i) = self.replies.iter().position(|(_, answered, _)| *answered == id) {
-                return Some(self.replies.swap_remove(i).2);
-            }
-            self.run_ms(1);
-        }
-        None
-    }
-
-    fn key(&mut self, node: u32, key: &str, token: &Token, command: Command) -> Result<KeyAnswer, Refusal> {
-        let request = KeyRequest { key: key.into(), token: token.clone(), command };
-        match self.ask(node, Request::Key(request), 2_000).expect("every request is answered") {
-            Ok(Answer::Key(answer)) => Ok(answer),
-            Ok(Answer::Count(_)) => panic!("a count for a key"),
-            Err(refusal) => Err(refusal),
-        }
-    }
-
-    fn get(&mut self, node: u32, key: &str, token: &Token) -> Result<KeyAnswer, Refusal> {
-        self.key(node, key, token, Command::Get)
-    }
-
-    fn put(&mut self, node: u32, key: &str, value: &str, token: &Token) -> Result<KeyAnswer, Refusal> {
-        self.key(node, key, token, put(value, 1, None))
-    }
-}
-
-fn put(value: &str, write_concern: u8, operation: Option<OperationId>) -> Command {
-    Command::Write { value: Some(Value::json(value.to_owned())), operation, write_concern }
-}
-
-fn delete() -> Command {
-    Command::Write { value: None, operation: None, write_concern: 1 }
-}
-
-fn found(value: &str) -> Outcome {
-    Outcome::Found(Value::json(value.to_owned()))
-}
+use bench::{Bench, delete, found, put};
 
 #[test]
 fn a_write_is_read_back_at_every_node_of_both_shards() {

@@ -1,0 +1,67 @@
+//! What the judge makes of changes of the config.
+
+use std::sync::Arc;
+
+use causeway::{
+    id::{Epoch, NodeId},
+    placement::Config,
+};
+
+use super::Judge;
+use crate::{
+    checker::{Property, Violation, base_first, finish, minimal_moves, one_config},
+    plan::Wish,
+};
+
+impl Judge {
+    /// A node works by another config.
+    pub(super) fn adopted(&mut self, node: NodeId, config: &Arc<Config>) -> Result<(), Violation> {
+        self.heed(one_config::check(&self.configs, &self.replicas, node, config))?;
+        let is_new = self.configs.get(config.epoch()).is_none();
+        let parent = config.parent().and_then(|parent| self.configs.get(parent)).cloned();
+        if let Some(parent) = parent.filter(|_| is_new) {
+            self.heed(minimal_moves::check(&parent, config))?;
+            self.heed(finish::check(&self.replicas, &parent, config))?;
+        }
+        self.configs.learn(config);
+        self.replicas.adopt(node, config);
+        if is_new {
+            for op in self.replicas.cut(config) {
+                self.books.lose(op);
+            }
+        }
+        self.note_change(node);
+        Ok(())
+    }
+
+    /// A replica has all that its shard is to get in a migration.
+    pub(super) fn copied(&mut self, node: NodeId, begun: Epoch) -> Result<(), Violation> {
+        self.heed(base_first::check(&self.replicas, node, begun))?;
+        self.replicas.note_copied(node, begun);
+        Ok(())
+    }
+
+    /// An operator's request was answered.
+    ///
+    /// # Errors
+    /// The contract has no such answer.
+    pub fn administered(&self, wish: &Wish, status: u16, text: &str) -> Result<(), Violation> {
+        let expected = match (wish, status) {
+            (_, 503 | 504) => true,
+            (Wish::Reshard { .. }, 200) => text == "resharded",
+            (Wish::Reshard { .. }, 400) => text.starts_with("Not enough nodes"),
+            (Wish::AddNode { .. }, 201) => text == "added",
+            (Wish::AddNode { .. }, 200) => text == "already present",
+            (Wish::RemoveNode { .. }, 200) => text == "deleted",
+            (Wish::RemoveNode { .. }, 404) => text == "View has no such replica",
+            (Wish::AddMember { .. }, 200) => text == "node added to shard",
+            (Wish::AddMember { .. }, 404) => true,
+            _ => false,
+        };
+        if expected {
+            return Ok(());
+        }
+        let violation = Property::AnswersByContract.violated(format!("{wish} was answered {status} '{text}'"));
+        self.heed(Err(violation))
+    }
+}

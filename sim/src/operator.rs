@@ -1,0 +1,91 @@
+//! Does what a plan says that operators do. Each request goes to its node over HTTP like any client's; where no process takes it, to
+//! the next node. It is answered, or its node dies, and either is noted: a healed cluster owes everybody an answer.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axum::http::{Method, Request as HttpRequest, Response};
+use bytes::Bytes;
+use causeway::id::NodeId;
+use serde_json::{Value, json};
+
+use crate::{
+    client::NoAnswer,
+    cluster::{Cluster, address},
+    plan::{Request, Wish},
+    referee::Referee,
+};
+
+/// See the module.
+pub struct Operator {
+    cluster: Arc<Cluster>,
+    referee: Arc<Referee>,
+    /// Requests that are not answered yet, by their place in the plan.
+    open: Mutex<BTreeMap<usize, Request>>,
+}
+
+impl Operator {
+    /// An operator who has asked for nothing.
+    pub fn new(cluster: Arc<Cluster>, referee: Arc<Referee>) -> Arc<Self> {
+        Arc::new(Self { cluster, referee, open: Mutex::default() })
+    }
+
+    /// Makes all requests of a plan, each at its time, and returns when the last one is on its way.
+    pub async fn run(self: Arc<Self>, requests: Vec<Request>) {
+        let mut now_ms = 0;
+        for (number, request) in requests.into_iter().enumerate() {
+            self.cluster.world().sleep_us((request.at_ms - now_ms) * 1_000).await;
+            now_ms = request.at_ms;
+            self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(number, request.clone());
+            madsim::task::spawn(self.clone().ask(number, request));
+        }
+    }
+
+    /// A request that is not answered.
+    pub fn unanswered(&self) -> Option<Request> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).values().next().cloned()
+    }
+
+    async fn ask(self: Arc<Self>, number: usize, request: Request) {
+        let nodes: Vec<NodeId> = self.cluster.nodes().collect();
+        let first = nodes.iter().position(|node| *node == request.node).unwrap_or_default();
+        for turn in 0..nodes.len() {
+            let node = nodes[(first + turn) % nodes.len()];
+            match self.cluster.administer(node, http_request(&request.wish)).await {
+                Ok(response) => {
+                    self.answered(&request.wish, &response);
+                    break;
+                }
+                // The node died with it: the change may be made or not, as with any lost answer.
+                Err(NoAnswer::Broken | NoAnswer::TimedOut) => break,
+                Err(NoAnswer::Refused) => {}
+            }
+        }
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+    }
+
+    fn answered(&self, wish: &Wish, response: &Response<Bytes>) {
+        let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        let text = body.get("result").or(body.get("error")).and_then(Value::as_str).unwrap_or_default();
+        self.referee.judge(|judge| judge.administered(wish, response.status().as_u16(), text));
+        if let Wish::AddNode { address: number } = wish {
+            let config = self.cluster.config();
+            if let Some(member) = config.by_address(&address(*number)) {
+                self.cluster.start(member.node);
+            }
+        }
+    }
+}
+
+fn http_request(wish: &Wish) -> HttpRequest<Bytes> {
+    let named = |number: &u16| json!({ "socket-address": address(*number) });
+    let (method, path, body) = match wish {
+        Wish::Reshard { shards } => (Method::PUT, "/shard/reshard".to_owned(), json!({ "shard-count": shards })),
+        Wish::AddNode { address } => (Method::PUT, "/view".to_owned(), named(address)),
+        Wish::RemoveNode { address } => (Method::DELETE, "/view".to_owned(), named(address)),
+        Wish::AddMember { address, shard } => (Method::PUT, format!("/shard/add-member/s{shard}"), named(address)),
+    };
+    HttpRequest::builder().method(method).uri(path).body(body.to_string().into()).expect("a request made of legal parts")
+}

@@ -1,0 +1,64 @@
+//! What operators ask of the cluster, as data: who is asked for which change of the config, and when.
+
+use std::fmt;
+
+use causeway::id::NodeId;
+use serde::{Deserialize, Serialize};
+
+/// A request of an operator, as planned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// When it is made, in milliseconds after the warm-up.
+    pub at_ms: u64,
+    /// Who is asked.
+    pub node: NodeId,
+    /// For what.
+    #[serde(flatten)]
+    pub wish: Wish,
+}
+
+/// What an operator wants. Nodes are named by their addresses' numbers: those of the plan first, then the spare ones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "wish", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Wish {
+    /// So many shards.
+    Reshard {
+        /// How many.
+        shards: u16,
+    },
+    /// A node into the view. A spare one is started once that is so.
+    AddNode {
+        /// Whose address.
+        address: u16,
+    },
+    /// A node out of the view.
+    RemoveNode {
+        /// Whose address.
+        address: u16,
+    },
+    /// A node into a shard.
+    AddMember {
+        /// Whose address.
+        address: u16,
+        /// Which shard.
+        shard: u16,
+    },
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at_ms: _, node, wish } = self;
+        write!(f, "at {node}: {wish}")
+    }
+}
+
+impl fmt::Display for Wish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reshard { shards } => write!(f, "reshard to {shards}"),
+            Self::AddNode { address } => write!(f, "add node {address}"),
+            Self::RemoveNode { address } => write!(f, "remove node {address}"),
+            Self::AddMember { address, shard } => write!(f, "add node {address} to s{shard}"),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Draws what operators ask for: reshards up, down and to the same count, nodes that join, are moved, leave, and are taken out while they
+//! are down. Some requests come in pairs, at the same time and to different nodes.
+
+use causeway::{id::NodeId, mutant::Mutant, store::FsyncPolicy};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use super::faults::Kinds;
+use crate::plan::{Losses, Plan, Request, Wish};
+
+/// The most shards that anybody asks for.
+const MOST_SHARDS: u16 = 4;
+
+/// How operators behave in a run.
+#[derive(Debug, Clone)]
+pub(super) struct Requests {
+    /// Between two requests, in milliseconds.
+    every_ms: (u64, u64),
+    /// Nodes that may be added.
+    spares: u16,
+    /// How often a request has a twin, in percent.
+    twin_percent: u8,
+    /// The shares of the kinds, in percent of a hundred: reshards, nodes into the view, nodes out of it; the rest are moved.
+    shares: [u8; 3],
+}
+
+impl Requests {
+    pub fn draw(random: &mut ChaCha8Rng) -> Self {
+        Self {
+            every_ms: [(500, 2_000), (1_500, 5_000), (3_000, 8_000)][random.random_range(0..3)],
+            spares: random.random_range(0..=2),
+            twin_percent: [0, 30][random.random_range(0..2)],
+            shares: [[100, 0, 0], [60, 20, 10], [30, 25, 25]][random.random_range(0..3)],
+        }
+    }
+
+    /// What else the run must be like.
+    pub fn prepare(&self, plan: &mut Plan, kinds: &mut Kinds) {
+        (plan.spares, plan.losses, plan.fsync) = (self.spares, Losses::None, FsyncPolicy::Always);
+        kinds.leave_out_losses();
+    }
+
+    /// What is asked for until the faults are over, in order of time.
+    pub fn plan(&self, plan: &Plan, random: &mut ChaCha8Rng) -> Vec<Request> {
+        let mut requests = Vec::new();
+        let mut at_ms = random.random_range(200..=self.every_ms.1);
+        let mut spares = plan.nodes..plan.nodes + plan.spares;
+        while at_ms + 1_000 < plan.faults_ms {
+            let twins = 1 + usize::from(random.random_ratio(self.twin_percent.into(), 100));
+            for _ in 0..twins {
+                let node = NodeId(random.random_range(0..u32::from(plan.nodes)));
+                let wish = self.wish(plan, &mut spares, random);
+                requests.push(Request { at_ms, node, wish });
+            }
+            at_ms += random.random_range(self.every_ms.0..=self.every_ms.1);
+        }
+        requests
+    }
+
+    fn wish(&self, plan: &Plan, spares: &mut std::ops::Range<u16>, random: &mut ChaCha8Rng) -> Wish {
+        let [reshards, added, removed] = self.shares;
+        let dice = random.random_range(0..100);
+        let any = random.random_range(0..plan.nodes + plan.spares);
+        if dice < reshards {
+            Wish::Reshard { shards: random.random_range(1..=MOST_SHARDS.min(plan.nodes / 2)) }
+        } else if dice < reshards + added {
+            Wish::AddNode { address: spares.next().unwrap_or(any) }
+        } else if dice < reshards + added + removed {
+            Wish::RemoveNode { address: any }
+        } else {
+            Wish::AddMember { address: any, shard: random.random_range(0..plan.shards + 1) }
+        }
+    }
+}
+
+/// Whether a planted bug is in how configs change: then they do in every run.
+pub(super) fn is_of_changes(mutant: Mutant) -> bool {
+    matches!(
+        mutant,
+        Mutant::PeerEpochIgnored
+            | Mutant::TokenEpochIgnored
+            | Mutant::LeaverWrites
+            | Mutant::FrozenTakesRecords
+            | Mutant::FormerWritersIgnored
+            | Mutant::ImportWithoutBase
+            | Mutant::SealOverPending
+            | Mutant::CollectedWhileMoving
+            | Mutant::ReportsOfAnyEpoch
+            | Mutant::OlderConfigAdopted
+            | Mutant::ImportCountsEarly
+            | Mutant::FinishBeforeSealed
+            | Mutant::MoveNotMinimal
+            | Mutant::CutActorKept
+    )
+}

@@ -1,0 +1,188 @@
+//! What operators ask of the cluster: each request looks at the config, proposes what is missing, and is answered when the config says
+//! that it is done. One after the other at this node; between nodes the config log decides.
+
+use std::collections::VecDeque;
+
+use super::{AdminCommand, Answer, Node, NotChanged, forward::Origin};
+use crate::{
+    error::Refusal,
+    id::{Epoch, NodeId, ShardId},
+    placement::{Change, Departure, Refused, Standing},
+};
+
+/// How long a request waits for an answer of the config log.
+const MAJORITY_US: u64 = 4_000_000;
+/// How long a request may take in all while the cluster makes progress.
+const PATIENCE_US: u64 = 600_000_000;
+/// The fewest live nodes of a shard.
+const NODES_A_SHARD: usize = 2;
+
+#[derive(Debug)]
+struct Task {
+    origin: Origin,
+    command: AdminCommand,
+    until_us: u64,
+    /// When the config log is given up; put off by each new config.
+    silent_until_us: u64,
+    /// The epoch that this request made, once it has made one.
+    made: Option<Epoch>,
+    /// Its own proposal is the one on its way.
+    proposes: bool,
+}
+
+/// The requests, in the order in which they came.
+#[derive(Debug, Default)]
+pub(super) struct Tasks {
+    tasks: VecDeque<Task>,
+    epoch: Epoch,
+}
+
+impl Tasks {
+    pub fn deadline_us(&self) -> Option<u64> {
+        self.tasks.front().map(|task| task.silent_until_us.min(task.until_us))
+    }
+}
+
+/// What a request needs next.
+enum Next {
+    Answer(Answer),
+    Refuse(Refusal),
+    Propose(Change),
+    Wait,
+}
+
+impl Node {
+    pub(super) fn admin_request(&mut self, origin: Origin, command: AdminCommand) {
+        if !self.plan.proposes {
+            return self.answer(origin, Err(Refusal::NoMajority));
+        }
+        let now_us = self.now.monotonic_us;
+        let (until_us, silent_until_us) = (now_us + PATIENCE_US, now_us + MAJORITY_US);
+        self.admin.tasks.push_back(Task { origin, command, until_us, silent_until_us, made: None, proposes: false });
+        self.keep_admin();
+    }
+
+    /// Looks at the first request when its time is up: else the tick that is due for it would be due for ever.
+    pub(super) fn expire_admin(&mut self) {
+        if self.admin.deadline_us().is_some_and(|deadline_us| deadline_us <= self.now.monotonic_us) {
+            self.keep_admin();
+        }
+    }
+
+    /// Takes the first request further.
+    pub(super) fn keep_admin(&mut self) {
+        let now_us = self.now.monotonic_us;
+        let epoch = self.plan.config.epoch();
+        let changed = std::mem::replace(&mut self.admin.epoch, epoch) != epoch;
+        while let Some(mut task) = self.admin.tasks.pop_front() {
+            if changed {
+                task.silent_until_us = now_us + MAJORITY_US;
+            }
+            match self.next_of(&task) {
+                Next::Answer(answer) => self.answer(task.origin, Ok(answer)),
+                Next::Refuse(refusal) => self.answer(task.origin, Err(refusal)),
+                _ if now_us >= task.until_us => self.answer(task.origin, Err(Refusal::OutcomeUnknown)),
+                Next::Propose(_) if now_us >= task.silent_until_us => self.answer(task.origin, Err(Refusal::NoMajority)),
+                Next::Propose(change) => {
+                    if self.may_propose() {
+                        task.proposes = true;
+                        self.propose(change);
+                    }
+                    return self.admin.tasks.push_front(task);
+                }
+                Next::Wait => {
+                    task.silent_until_us = now_us + MAJORITY_US;
+                    return self.admin.tasks.push_front(task);
+                }
+            }
+        }
+    }
+
+    /// A proposal was answered; the first request learns whether it was its own.
+    pub(super) fn admin_proposed(&mut self, outcome: Result<Epoch, NotChanged>) {
+        let Some(task) = self.admin.tasks.front_mut() else { return };
+        if !std::mem::take(&mut task.proposes) {
+            return;
+        }
+        match outcome {
+            Ok(epoch) => task.made = task.made.or(Some(epoch)),
+            Err(NotChanged::Refused(Refused::LastReplica)) => {
+                if let Some(task) = self.admin.tasks.pop_front() {
+                    self.answer(task.origin, Err(Refusal::LastReplica));
+                }
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn next_of(&self, task: &Task) -> Next {
+        if task.made.is_some_and(|made| made > self.plan.config.epoch()) {
+            return Next::Wait;
+        }
+        match &task.command {
+            AdminCommand::AddNode(address) => self.add_node(task, address),
+            AdminCommand::RemoveNode(address) => self.remove_node(task, address),
+            AdminCommand::AddMember { address, shard } => self.add_member(address, *shard),
+            AdminCommand::Reshard(shards) => self.reshard(task, *shards),
+        }
+    }
+
+    fn add_node(&self, task: &Task, address: &str) -> Next {
+        match self.plan.config.by_address(address) {
+            Some(member) if !member.removed && task.made.is_some() => Next::Answer(Answer::Changed),
+            Some(member) if !member.removed => Next::Answer(Answer::AlreadySo),
+            _ => Next::Propose(Change::Introduce { address: address.to_owned() }),
+        }
+    }
+
+    fn remove_node(&self, task: &Task, address: &str) -> Next {
+        match self.plan.config.by_address(address).filter(|member| !member.removed) {
+            None if task.made.is_some() => Next::Answer(Answer::Changed),
+            None => Next::Refuse(Refusal::NoSuchNode),
+            Some(member) => {
+                let how = if self.live_nodes().contains(&member.node) { Departure::Drain } else { Departure::Cut };
+                Next::Propose(Change::Remove { node: member.node, how })
+            }
+        }
+    }
+
+    fn add_member(&self, address: &str, shard: ShardId) -> Next {
+        let config = &self.plan.config;
+        if !config.has_shard(shard) {
+            return Next::Refuse(Refusal::NoSuchShard);
+        }
+        let Some(member) = config.by_address(address).filter(|member| !member.removed) else {
+            return Next::Refuse(Refusal::NoSuchNode);
+        };
+        match config.seat(member.node) {
+            Some(seat) if seat.shard == shard && seat.standing.writes() => Next::Answer(Answer::Changed),
+            _ if !self.live_nodes().contains(&member.node) => Next::Refuse(Refusal::NoSuchNode),
+            Some(seat) if seat.standing == Standing::Serving => Next::Propose(Change::Leave { node: member.node }),
+            Some(_) => Next::Wait,
+            None => Next::Propose(Change::Join { node: member.node, shard }),
+        }
+    }
+
+    fn reshard(&self, task: &Task, shards: u16) -> Next {
+        let config = &self.plan.config;
+        match (task.made, config.goal(), config.migration()) {
+            (Some(_), None, None) => Next::Answer(Answer::Changed),
+            (None, None, None) => {
+                let live = self.live_nodes();
+                if live.len() < NODES_A_SHARD * usize::from(shards) {
+                    return Next::Refuse(Refusal::NotEnoughNodes);
+                }
+                Next::Propose(Change::Reshard { shards, gone: self.gone_nodes() })
+            }
+            _ => Next::Wait,
+        }
+    }
+
+    /// Nodes that are down and whose shard has a live replica: a reshard leaves them out.
+    fn gone_nodes(&self) -> Vec<NodeId> {
+        let (config, live) = (&self.plan.config, self.live_nodes());
+        let replaceable = |shard| config.replicas(shard).any(|actor| live.contains(&actor.node));
+        let down = config.actors().filter(|actor| actor.standing.writes() && !live.contains(&actor.node));
+        down.filter(|actor| replaceable(actor.shard)).map(|actor| actor.node).collect()
+    }
+}

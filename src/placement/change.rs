@@ -1,0 +1,399 @@
+//! How one config becomes the next.
+//!
+//! A change is judged against the very config that it changes, so whoever proposes one names the epoch that it saw. Each keeps what the
+//! protocol leans on: an actor is never used twice, a shard that owns slots keeps a replica that writes, slots move in one migration
+//! at a time, and nobody's records are forgotten while somebody may still need them. What only the nodes can know (who has what) is
+//! the proposer's to find out first: see [`next`](super::next).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{Actor, Config, Member, Migration, Move, Standing, rebalance};
+use crate::{
+    clock::Hlc,
+    id::{ActorId, Epoch, NodeId, ShardId},
+};
+
+/// The most shards of a cluster.
+pub const SHARDS_CAP: u16 = 1_024;
+
+/// One step from a config to the next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Change {
+    /// A node that is in no shard: a new one, or one that was removed.
+    Introduce {
+        /// Its identity.
+        address: String,
+    },
+    /// A node whose disk is another one, or whose log may lack what it had sent: its actor is cut off and it gets a new one.
+    Replace {
+        /// Which node.
+        node: NodeId,
+    },
+    /// A node out of the view, because an operator said so.
+    Remove {
+        /// Which node.
+        node: NodeId,
+        /// What becomes of what only it may have.
+        how: Departure,
+    },
+    /// A node cut off because it has been down for long. It returns by itself.
+    Evict {
+        /// Which node.
+        node: NodeId,
+    },
+    /// A new actor for a node without one.
+    Join {
+        /// Which node.
+        node: NodeId,
+        /// The shard that it is to hold.
+        shard: ShardId,
+    },
+    /// An actor that is to write no more.
+    Leave {
+        /// Whose.
+        node: NodeId,
+    },
+    /// How far the records of a frozen actor count.
+    Cut {
+        /// Whose.
+        actor: ActorId,
+        /// The last record that anybody has of it.
+        upto: Hlc,
+    },
+    /// The end of an actor of which everybody has everything.
+    Retire {
+        /// Which one.
+        actor: ActorId,
+    },
+    /// So many shards from now on: what must move follows step by step.
+    Reshard {
+        /// How many.
+        shards: u16,
+        /// Nodes that are down, and lose their place.
+        gone: Vec<NodeId>,
+    },
+    /// Slots begin to move to where the reshard wants them.
+    Begin,
+    /// The slots that move are handed over.
+    Switch,
+    /// The former owners drop what they handed over.
+    Finish,
+    /// The slots that move stay where they are, and nodes go back to the shards that own some.
+    Abort,
+    /// The reshard has come to its end.
+    Reached,
+    /// A new generation, for a cluster that was forced to go on without a majority.
+    Recover,
+}
+
+/// How a node goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Departure {
+    /// It is alive and hands over what only it has.
+    Drain,
+    /// It is gone: what nobody else has is cut off.
+    Cut,
+}
+
+/// Why a change cannot be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Error)]
+pub enum Refused {
+    /// There is no such node, or it was removed.
+    #[error("no such node")]
+    NoSuchNode,
+    /// There is no such actor, or it stands otherwise.
+    #[error("no such actor")]
+    NoSuchActor,
+    /// There is no such shard.
+    #[error("no such shard")]
+    NoSuchShard,
+    /// It is so already.
+    #[error("already so")]
+    Already,
+    /// The node holds a shard.
+    #[error("the node is a member of a shard")]
+    HasSeat,
+    /// The node holds no shard.
+    #[error("the node is in no shard")]
+    NoSeat,
+    /// It is the last replica of a shard that owns slots.
+    #[error("the last replica of its shard")]
+    LastReplica,
+    /// Slots are on the move, or a reshard is under way.
+    #[error("another reshard is under way")]
+    Busy,
+    /// Nothing is on the move, or it is at another stage.
+    #[error("not at that stage of a reshard")]
+    NotAtThatStage,
+    /// So many shards cannot be.
+    #[error("a cluster has from 1 to {SHARDS_CAP} shards")]
+    ShardCount,
+    /// The numbers are used up.
+    #[error("no numbers are left")]
+    UsedUp,
+}
+
+impl Config {
+    /// The config after this change.
+    ///
+    /// # Errors
+    /// The change does not fit this config.
+    pub fn changed(&self, change: &Change) -> Result<Self, Refused> {
+        let mut next = self.clone();
+        next.parent = Some(self.epoch);
+        next.epoch.number = self.epoch.number.checked_add(1).ok_or(Refused::UsedUp)?;
+        match change {
+            Change::Introduce { address } => next.introduce(address),
+            Change::Replace { node } => next.replace(*node),
+            Change::Remove { node, how } => next.remove(*node, *how),
+            Change::Evict { node } => next.evict(*node),
+            Change::Join { node, shard } => next.join(*node, *shard),
+            Change::Leave { node } => next.leave(*node),
+            Change::Cut { actor, upto } => next.cut(*actor, *upto),
+            Change::Retire { actor } => next.retire(*actor),
+            Change::Reshard { shards, gone } => next.reshard(*shards, gone),
+            Change::Begin => next.begin(),
+            Change::Switch => next.switch(),
+            Change::Finish => next.finish(),
+            Change::Abort => next.abort(),
+            Change::Reached => next.reached(),
+            Change::Recover => next.recover(),
+        }?;
+        Ok(next)
+    }
+
+    fn introduce(&mut self, address: &str) -> Result<(), Refused> {
+        if let Some(member) = self.members.iter_mut().find(|member| member.address == address) {
+            return if std::mem::take(&mut member.removed) { Ok(()) } else { Err(Refused::Already) };
+        }
+        let node = NodeId(u32::try_from(self.members.len()).map_err(|_| Refused::UsedUp)?);
+        self.members.push(Member { node, address: address.to_owned(), disk: 0, actor: None, home: None, removed: false });
+        Ok(())
+    }
+
+    fn replace(&mut self, node: NodeId) -> Result<(), Refused> {
+        let seat = *self.seat(node).ok_or(Refused::NoSeat)?;
+        self.freeze(seat.actor)?;
+        self.row(node)?.disk += 1;
+        self.give_seat(node, seat.shard)
+    }
+
+    fn remove(&mut self, node: NodeId, how: Departure) -> Result<(), Refused> {
+        if let Some(seat) = self.seat(node).copied() {
+            self.may_lose(&seat)?;
+            match how {
+                Departure::Drain => self.drain(seat.actor)?,
+                Departure::Cut => self.freeze(seat.actor)?,
+            }
+        }
+        let row = self.row(node)?;
+        (row.removed, row.home) = (true, None);
+        Ok(())
+    }
+
+    fn evict(&mut self, node: NodeId) -> Result<(), Refused> {
+        let seat = *self.seat(node).ok_or(Refused::NoSeat)?;
+        self.may_lose(&seat)?;
+        self.freeze(seat.actor)?;
+        let row = self.row(node)?;
+        (row.actor, row.home) = (None, Some(seat.shard));
+        Ok(())
+    }
+
+    fn join(&mut self, node: NodeId, shard: ShardId) -> Result<(), Refused> {
+        if !self.has_shard(shard) {
+            return Err(Refused::NoSuchShard);
+        }
+        if self.row(node)?.actor.is_some() {
+            return Err(Refused::HasSeat);
+        }
+        self.give_seat(node, shard)
+    }
+
+    fn leave(&mut self, node: NodeId) -> Result<(), Refused> {
+        let seat = *self.seat(node).ok_or(Refused::NoSeat)?;
+        self.row(node)?;
+        self.may_lose(&seat)?;
+        self.drain(seat.actor)
+    }
+
+    fn cut(&mut self, actor: ActorId, upto: Hlc) -> Result<(), Refused> {
+        let since = self.epoch;
+        let actor = self.actors.get_mut(&actor).ok_or(Refused::NoSuchActor)?;
+        match actor.standing {
+            Standing::Frozen { .. } => actor.standing = Standing::Cut { upto, since },
+            _ => return Err(Refused::NoSuchActor),
+        }
+        Ok(())
+    }
+
+    fn retire(&mut self, actor: ActorId) -> Result<(), Refused> {
+        let found = *self.actors.get(&actor).ok_or(Refused::NoSuchActor)?;
+        if matches!(found.standing, Standing::Serving | Standing::Frozen { .. }) && self.owners.has(found.shard) {
+            return Err(Refused::NoSuchActor);
+        }
+        if self.migration.as_ref().is_some_and(|migration| migration.concerns(found.shard)) {
+            return Err(Refused::Busy);
+        }
+        self.actors.remove(&actor);
+        if let Some(row) = self.members.get_mut(found.node.0 as usize)
+            && row.actor == Some(actor)
+        {
+            row.actor = None;
+        }
+        Ok(())
+    }
+
+    fn reshard(&mut self, shards: u16, gone: &[NodeId]) -> Result<(), Refused> {
+        if !(1..=SHARDS_CAP).contains(&shards) {
+            return Err(Refused::ShardCount);
+        }
+        if self.goal.is_some() || self.migration.is_some() {
+            return Err(Refused::Busy);
+        }
+        for node in gone {
+            let seat = *self.seat(*node).ok_or(Refused::NoSeat)?;
+            self.may_lose(&seat)?;
+            self.freeze(seat.actor)?;
+            self.row(*node)?.actor = None;
+        }
+        self.goal = Some(shards);
+        self.shard_count = self.shard_count.max(shards);
+        Ok(())
+    }
+
+    fn begin(&mut self) -> Result<(), Refused> {
+        let shards = self.goal.filter(|_| self.migration.is_none()).ok_or(Refused::NotAtThatStage)?;
+        let moves = rebalance::moves(&self.owners, shards);
+        if moves.is_empty() {
+            return Err(Refused::Already);
+        }
+        if moves.keys().any(|(_, to)| self.replicas(*to).next().is_none()) {
+            return Err(Refused::LastReplica);
+        }
+        let moves = moves.into_iter().map(|((from, to), slots)| Move { from, to, slots, former: Vec::new() }).collect();
+        self.migration = Some(Migration { begun: self.epoch, switched: None, moves });
+        Ok(())
+    }
+
+    fn switch(&mut self) -> Result<(), Refused> {
+        let mut migration = self.migration.take().filter(|one| one.switched.is_none()).ok_or(Refused::NotAtThatStage)?;
+        migration.switched = Some(self.epoch);
+        for one in &mut migration.moves {
+            one.former = self.writers_of(one.from).map(|actor| actor.actor).collect();
+            self.owners.give(&one.slots, one.to);
+        }
+        self.migration = Some(migration);
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), Refused> {
+        self.migration.take().filter(|one| one.switched.is_some()).map(|_| ()).ok_or(Refused::NotAtThatStage)
+    }
+
+    fn abort(&mut self) -> Result<(), Refused> {
+        if self.migration.as_ref().is_some_and(|one| one.switched.is_some()) || self.goal.is_none() {
+            return Err(Refused::NotAtThatStage);
+        }
+        let owning = self.shards().filter(|shard| self.owners.has(*shard)).count() as u16;
+        if self.goal == Some(owning) && self.migration.is_none() {
+            return Err(Refused::Already);
+        }
+        (self.migration, self.goal) = (None, Some(owning));
+        Ok(())
+    }
+
+    fn reached(&mut self) -> Result<(), Refused> {
+        if self.migration.is_some() || self.goal.take().is_none() {
+            return Err(Refused::NotAtThatStage);
+        }
+        self.drop_empty_shards();
+        Ok(())
+    }
+
+    fn recover(&mut self) -> Result<(), Refused> {
+        self.epoch.generation = self.epoch.generation.checked_add(1).ok_or(Refused::UsedUp)?;
+        Ok(())
+    }
+
+    /// The highest shards go while they own nothing and nobody is in them.
+    fn drop_empty_shards(&mut self) {
+        while let Some(last) = self.shard_count.checked_sub(1).filter(|last| *last > 0).map(ShardId) {
+            if self.owners.has(last) || self.writers_of(last).next().is_some() {
+                return;
+            }
+            self.shard_count -= 1;
+        }
+    }
+
+    /// A node's row, if it was not removed.
+    fn row(&mut self, node: NodeId) -> Result<&mut Member, Refused> {
+        self.members.get_mut(node.0 as usize).filter(|member| !member.removed).ok_or(Refused::NoSuchNode)
+    }
+
+    fn give_seat(&mut self, node: NodeId, shard: ShardId) -> Result<(), Refused> {
+        let actor = self.next_actor;
+        self.next_actor = ActorId(actor.0.checked_add(1).filter(|next| *next < ActorId::NONE.0).ok_or(Refused::UsedUp)?);
+        let row = self.row(node)?;
+        (row.actor, row.home) = (Some(actor), None);
+        self.actors.insert(actor, Actor { actor, node, shard, standing: Standing::Serving });
+        Ok(())
+    }
+
+    /// Whether a shard can do without one of its actors.
+    fn may_lose(&self, seat: &Actor) -> Result<(), Refused> {
+        let others = self.replicas(seat.shard).filter(|actor| actor.actor != seat.actor).count();
+        if others == 0 && self.owners.has(seat.shard) { Err(Refused::LastReplica) } else { Ok(()) }
+    }
+
+    fn drain(&mut self, actor: ActorId) -> Result<(), Refused> {
+        let since = self.epoch;
+        let actor = self.actors.get_mut(&actor).filter(|actor| actor.standing.writes()).ok_or(Refused::Already)?;
+        actor.standing = Standing::Leaving { since };
+        Ok(())
+    }
+
+    fn freeze(&mut self, actor: ActorId) -> Result<(), Refused> {
+        let since = self.epoch;
+        let actor = self.actors.get_mut(&actor).ok_or(Refused::NoSuchActor)?;
+        match actor.standing {
+            Standing::Serving | Standing::Leaving { .. } => actor.standing = Standing::Frozen { since },
+            Standing::Frozen { .. } | Standing::Cut { .. } => return Err(Refused::Already),
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Introduce { address } => write!(f, "introduce {address}"),
+            Self::Replace { node } => write!(f, "replace the actor of {node}"),
+            Self::Remove { node, how: Departure::Drain } => write!(f, "remove {node}, which is alive"),
+            Self::Remove { node, how: Departure::Cut } => write!(f, "remove {node}, which is gone"),
+            Self::Evict { node } => write!(f, "evict {node}"),
+            Self::Join { node, shard } => write!(f, "{node} joins {shard}"),
+            Self::Leave { node } => write!(f, "{node} leaves its shard"),
+            Self::Cut { actor, upto } => write!(f, "cut {actor} at {upto}"),
+            Self::Retire { actor } => write!(f, "retire {actor}"),
+            Self::Reshard { shards, .. } => write!(f, "reshard to {shards}"),
+            Self::Begin => f.write_str("begin to move slots"),
+            Self::Switch => f.write_str("hand the slots over"),
+            Self::Finish => f.write_str("finish the move"),
+            Self::Abort => f.write_str("abort the reshard"),
+            Self::Reached => f.write_str("the reshard is done"),
+            Self::Recover => f.write_str("recover"),
+        }
+    }
+}
+
+/// For messages and proposals: which config they are about.
+impl Epoch {
+    /// Whether a config of this number comes after the other in the same generation.
+    pub fn follows(self, other: Self) -> bool {
+        self.generation == other.generation && self.number > other.number
+    }
+}

@@ -1,0 +1,210 @@
+//! What the cluster should do next: the state of a reshard, a leave or an eviction is in the config, so any node can go on with it.
+//!
+//! A step is proposed only when those whose part it waits for have said that it is done. A message in favour of a step is a
+//! [`Progress`], each of whose claims stays true: it names the epoch that it was made in, and is compared with the epoch at which what
+//! it speaks of began. Two nodes that propose the same step are no harm, since a change is judged against the epoch that it was
+//! proposed for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Actor, Change, Config, Migration, Standing, rebalance};
+use crate::{
+    clock::Hlc,
+    id::{ActorId, Epoch, NodeId, ShardId},
+    mutant::{Mutant, planted},
+};
+
+/// A shard gets slots only once so many of its replicas serve, if it is to have so many.
+const SERVING_BEFORE_SLOTS: usize = 2;
+
+/// What an actor says of how far it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Progress {
+    /// The epoch in which it says so, adopted durably.
+    pub epoch: Epoch,
+    /// Whether it serves what its shard owns.
+    pub serves: bool,
+    /// It has taken over all that its shard is to get in the migration begun then, and follows closely.
+    pub copied: Option<Epoch>,
+    /// The last epoch of which it has everything that was accepted before: every actor that wrote no more from then on, or was to hand
+    /// slots over then, is applied here to its end.
+    pub sealed: Epoch,
+    /// How far it holds the records of actors that are frozen or cut off.
+    pub held: BTreeMap<ActorId, Hlc>,
+}
+
+/// The next step, if those whose part it needs have done it. `live` are the nodes believed up.
+pub fn next(config: &Config, live: &BTreeSet<NodeId>, progress: &BTreeMap<ActorId, Progress>) -> Option<Change> {
+    let situation = Situation { config, live, progress };
+    situation.retire().or_else(|| situation.cut()).or_else(|| situation.migrate()).or_else(|| situation.settle())
+}
+
+struct Situation<'a> {
+    config: &'a Config,
+    live: &'a BTreeSet<NodeId>,
+    progress: &'a BTreeMap<ActorId, Progress>,
+}
+
+impl Situation<'_> {
+    /// An actor that everybody has to its end.
+    fn retire(&self) -> Option<Change> {
+        let done = |actor: &&Actor| {
+            if self.config.migration().is_some_and(|migration| migration.concerns(actor.shard)) {
+                return false;
+            }
+            if !self.config.owners().has(actor.shard) {
+                return !actor.standing.writes();
+            }
+            match actor.standing {
+                Standing::Serving | Standing::Frozen { .. } => false,
+                Standing::Leaving { since } => self.others(actor).all(|other| self.sealed(other, since)),
+                Standing::Cut { .. } if planted(Mutant::CutActorKept) => false,
+                Standing::Cut { upto, since } => self.others(actor).all(|other| {
+                    self.of(other).is_some_and(|progress| progress.epoch >= since && self.holds(other, actor.actor) >= Some(upto))
+                }),
+            }
+        };
+        self.config.actors().find(done).map(|actor| Change::Retire { actor: actor.actor })
+    }
+
+    /// A frozen actor of which everybody has said how far they have it. Who is down and was not cut off itself is waited for: it may
+    /// have more than anybody else.
+    fn cut(&self) -> Option<Change> {
+        self.config.actors().find_map(|actor| {
+            let Standing::Frozen { since } = actor.standing else { return None };
+            let importers = self.config.migration().into_iter().flat_map(|one| one.out_of_shard(actor.shard)).map(|one| one.to);
+            let importers = importers.flat_map(|shard| self.config.writers_of(shard));
+            let mut upto = Hlc::ZERO;
+            for holder in self.others(actor).chain(importers) {
+                let said = self.of(holder).filter(|progress| progress.epoch >= since)?;
+                upto = upto.max(said.held.get(&actor.actor).copied()?);
+            }
+            Some(Change::Cut { actor: actor.actor, upto })
+        })
+    }
+
+    /// The migration's next stage.
+    fn migrate(&self) -> Option<Change> {
+        let migration = self.config.migration()?;
+        match migration.switched {
+            None if self.all_takers(migration, |taker| !self.is_live(taker) || self.copied(taker, migration.begun)) => {
+                Some(Change::Switch)
+            }
+            Some(switched) if self.all_takers(migration, |taker| self.sealed(taker, switched)) => Some(Change::Finish),
+            Some(_) if planted(Mutant::FinishBeforeSealed) => Some(Change::Finish),
+            _ => None,
+        }
+    }
+
+    fn all_takers(&self, migration: &Migration, done: impl Fn(&Actor) -> bool) -> bool {
+        migration.moves.iter().all(|one| {
+            let mut takers = self.config.replicas(one.to).peekable();
+            takers.peek().is_some() && takers.all(&done)
+        })
+    }
+
+    /// Towards the goal of a reshard, and back home for who was cut off: nodes leave, nodes join, slots move.
+    fn settle(&self) -> Option<Change> {
+        if self.config.migration().is_some() {
+            return None;
+        }
+        match self.config.goal() {
+            Some(shards) => self.towards(shards),
+            None => self.homeward(),
+        }
+    }
+
+    fn homeward(&self) -> Option<Change> {
+        let returned = |member: &&super::Member| member.actor.is_none() && !member.removed && self.live.contains(&member.node);
+        self.config.members().iter().filter(returned).find_map(|member| {
+            let shard = member.home.filter(|shard| self.config.has_shard(*shard))?;
+            Some(Change::Join { node: member.node, shard })
+        })
+    }
+
+    fn towards(&self, shards: u16) -> Option<Change> {
+        let members = self.config.members().iter().filter(|member| !member.removed);
+        let now: BTreeMap<NodeId, Option<ShardId>> =
+            members.map(|member| (member.node, self.config.seat(member.node).map(|seat| seat.shard))).collect();
+        let seats = rebalance::seats(&now, self.live, shards);
+        self.leave_or_join(&now, &seats).or_else(|| self.left_out(shards)).or_else(|| self.move_slots(shards, &seats))
+    }
+
+    fn move_slots(&self, shards: u16, seats: &BTreeMap<NodeId, ShardId>) -> Option<Change> {
+        let takers: BTreeSet<ShardId> = rebalance::moves(self.config.owners(), shards).into_keys().map(|(_, to)| to).collect();
+        if takers.is_empty() {
+            return self.all_seated(seats).map(|()| Change::Reached);
+        }
+        self.begin(&takers, seats)
+    }
+
+    /// The next node that is to change its shard. One that has left joins as soon as its old actor is retired.
+    fn leave_or_join(&self, now: &BTreeMap<NodeId, Option<ShardId>>, seats: &BTreeMap<NodeId, ShardId>) -> Option<Change> {
+        seats.iter().find_map(|(node, shard)| match now[node] {
+            None => Some(Change::Join { node: *node, shard: *shard }),
+            Some(current) if current != *shard => {
+                let seat = self.config.seat(*node)?;
+                let change = Change::Leave { node: *node };
+                // A shard that is to vanish keeps its replicas until its slots are gone.
+                let vanishes = !seats.values().any(|shard| *shard == current) && self.config.owners().has(current);
+                let may = seat.standing.writes() && !vanishes && self.config.changed(&change).is_ok();
+                may.then_some(change)
+            }
+            Some(_) => None,
+        })
+    }
+
+    /// A node that is down when its shard vanishes: nobody waits for it.
+    fn left_out(&self, shards: u16) -> Option<Change> {
+        let gone = |actor: &&Actor| {
+            actor.shard.0 >= shards && actor.standing.writes() && !self.is_live(actor) && !self.config.owners().has(actor.shard)
+        };
+        self.config.actors().find(gone).map(|actor| Change::Leave { node: actor.node })
+    }
+
+    fn begin(&self, takers: &BTreeSet<ShardId>, seats: &BTreeMap<NodeId, ShardId>) -> Option<Change> {
+        let ready = |shard: &ShardId| {
+            let wanted = seats.values().filter(|seat| *seat == shard).count().min(SERVING_BEFORE_SLOTS);
+            let serves = |actor: &&Actor| self.of(actor).is_some_and(|progress| progress.serves) && self.is_live(actor);
+            self.config.replicas(*shard).filter(serves).count() >= wanted.max(1)
+        };
+        takers.iter().all(ready).then_some(Change::Begin)
+    }
+
+    fn all_seated(&self, seats: &BTreeMap<NodeId, ShardId>) -> Option<()> {
+        let seated = |(node, shard): (&NodeId, &ShardId)| {
+            self.config.seat(*node).is_some_and(|seat| seat.shard == *shard && seat.standing.writes())
+        };
+        seats.iter().all(seated).then_some(())
+    }
+
+    /// Who else of the shard must have an actor's records: those that are cut off themselves will never say.
+    fn others(&self, actor: &Actor) -> impl Iterator<Item = &Actor> + '_ {
+        let (own, shard) = (actor.actor, actor.shard);
+        let counts =
+            move |other: &&Actor| other.actor != own && matches!(other.standing, Standing::Serving | Standing::Leaving { .. });
+        self.config.writers_of(shard).filter(counts)
+    }
+
+    fn of(&self, actor: &Actor) -> Option<&Progress> {
+        self.progress.get(&actor.actor)
+    }
+
+    fn holds(&self, holder: &Actor, actor: ActorId) -> Option<Hlc> {
+        self.of(holder)?.held.get(&actor).copied()
+    }
+
+    fn sealed(&self, actor: &Actor, since: Epoch) -> bool {
+        self.of(actor).is_some_and(|progress| progress.sealed >= since)
+    }
+
+    fn copied(&self, actor: &Actor, begun: Epoch) -> bool {
+        self.of(actor).is_some_and(|progress| progress.copied == Some(begun))
+    }
+
+    fn is_live(&self, actor: &Actor) -> bool {
+        self.live.contains(&actor.node)
+    }
+}

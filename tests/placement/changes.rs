@@ -1,0 +1,256 @@
+//! Changes of the config: what a reshard moves, what `next` leads to, and what no change may do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use causeway::{
+    clock::Hlc,
+    id::{ActorId, NodeId, ShardId, Slot},
+    placement::{Change, Config, Departure, Owners, Progress, SLOTS, Standing, moves, next},
+};
+use proptest::prelude::*;
+
+use crate::found;
+
+/// More steps than any change needs.
+const STEPS: usize = 1_000;
+
+/// A cluster whose nodes do at once what a config asks of them.
+struct Model {
+    config: Config,
+    live: BTreeSet<NodeId>,
+    used: BTreeSet<ActorId>,
+}
+
+impl Model {
+    fn new(nodes: usize, shards: u16) -> Self {
+        let config = found(nodes, shards);
+        let live = config.members().iter().map(|member| member.node).collect();
+        let used = config.actors().map(|actor| actor.actor).collect();
+        Self { config, live, used }
+    }
+
+    /// Makes a change, if it fits, and checks what must hold between one config and the next.
+    fn change(&mut self, change: &Change) -> bool {
+        let Ok(next) = self.config.changed(change) else { return false };
+        assert_eq!(next.parent(), Some(self.config.epoch()));
+        assert!(next.epoch() > self.config.epoch());
+        for actor in next.actors().filter(|actor| self.config.actor(actor.actor).is_none()) {
+            assert!(self.used.insert(actor.actor), "{change}: {} is used again", actor.actor);
+        }
+        for shard in next.shards().filter(|shard| next.owners().has(*shard)) {
+            assert!(next.replicas(shard).next().is_some(), "{change}: nobody holds {shard}");
+        }
+        self.config = next;
+        true
+    }
+
+    /// What everybody says who has done all that there is to do. Who is down has said nothing.
+    fn progress(&self) -> BTreeMap<ActorId, Progress> {
+        let epoch = self.config.epoch();
+        let copied = self.config.migration().map(|migration| migration.begun);
+        let held: BTreeMap<ActorId, Hlc> = self.config.actors().map(|actor| (actor.actor, Hlc(7))).collect();
+        let live = self.config.actors().filter(|actor| self.live.contains(&actor.node));
+        live.map(|actor| (actor.actor, Progress { epoch, serves: true, copied, sealed: epoch, held: held.clone() })).collect()
+    }
+
+    /// Does what is due until nothing is.
+    fn settle(&mut self) {
+        for _ in 0..STEPS {
+            let Some(change) = next(&self.config, &self.live, &self.progress()) else { return };
+            assert!(self.change(&change), "{change} is due and does not fit {:?}", self.config);
+        }
+        panic!("never settled: {:?}", self.config);
+    }
+
+    fn is_settled(&self) -> bool {
+        let config = &self.config;
+        config.goal().is_none() && config.migration().is_none() && config.actors().all(|actor| actor.standing.writes())
+    }
+
+    fn node_sizes(&self) -> Vec<usize> {
+        self.config.shards().map(|shard| self.config.replicas(shard).count()).collect()
+    }
+}
+
+fn spread(sizes: &[usize]) -> usize {
+    sizes.iter().max().unwrap_or(&0) - sizes.iter().min().unwrap_or(&0)
+}
+
+/// The least number of slots that must change their owner so that all shares are equal, by another way than `moves` takes: the
+/// largest shards keep the larger shares.
+fn least_moves(owners: &Owners, before: u16, after: u16) -> usize {
+    let sizes = owners.sizes(before.max(after));
+    let (share, longer) = (usize::from(SLOTS / after), usize::from(SLOTS % after));
+    let (staying, vanishing) = sizes.split_at(usize::from(after));
+    let mut staying = staying.to_vec();
+    staying.sort_unstable();
+    staying.reverse();
+    let kept: usize = staying.iter().enumerate().map(|(place, size)| (*size).min(share + usize::from(place < longer))).sum();
+    staying.iter().chain(vanishing).sum::<usize>() - kept
+}
+
+#[test]
+fn every_step_from_n_shards_to_the_next_moves_the_least_number_of_slots() {
+    for before in 1..=16u16 {
+        for after in [before - 1, before, before + 1].into_iter().filter(|after| *after > 0) {
+            let mut owners = Owners::found(before);
+            let planned = moves(&owners, after);
+            let moved: usize = planned.values().map(causeway::placement::SlotSet::len).sum();
+            let least = if after > before {
+                (0..after - before).map(|new| usize::from(SLOTS / after) + usize::from(before + new < SLOTS % after)).sum()
+            } else {
+                least_moves(&owners, before, after)
+            };
+            assert_eq!(moved, least, "{before} to {after}");
+            for ((from, to), slots) in &planned {
+                assert!(slots.slots().all(|slot| owners.get(slot) == *from), "{from} gives what it has");
+                owners.give(slots, *to);
+            }
+            assert!(spread(&owners.sizes(after)) <= 1, "{before} to {after}: {:?}", owners.sizes(after));
+            assert_eq!(owners.sizes(after).iter().sum::<usize>(), usize::from(SLOTS));
+        }
+    }
+}
+
+#[test]
+fn a_hundred_reshards_in_a_row_leave_all_even() {
+    let mut model = Model::new(33, 2);
+    let mut state = 12_345u32;
+    for round in 0..100 {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let (before, shards) = (model.config.shards().count() as u16, (state >> 16) as u16 % 16 + 1);
+        let (owners, nodes) = (model.config.owners().clone(), model.config.members().len());
+        assert!(model.change(&Change::Reshard { shards, gone: Vec::new() }));
+        model.settle();
+        assert!(model.is_settled(), "round {round}: {:?}", model.config);
+        let (slots, sizes) = (model.config.owners().sizes(shards), model.node_sizes());
+        assert_eq!(sizes.len(), usize::from(shards), "round {round}");
+        assert!(spread(&slots) <= 1 && spread(&sizes) <= 1, "round {round}: {slots:?} {sizes:?}");
+        assert_eq!(sizes.iter().sum::<usize>(), nodes);
+        let moved = (0..SLOTS).filter(|slot| owners.get(Slot(*slot)) != model.config.owners().get(Slot(*slot))).count();
+        assert_eq!(moved, least_moves(&owners, before, shards), "round {round}: {before} to {shards}");
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Act {
+    Dies(u32),
+    Returns(u32),
+    Step,
+    Reshard(u16),
+    Remove(u32),
+    Add(u32),
+    Evict(u32),
+    Replace(u32),
+    Leave(u32),
+    Join(u32, u16),
+    Abort,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let node = 0..8u32;
+    prop_oneof![
+        1 => node.clone().prop_map(Act::Dies),
+        1 => node.clone().prop_map(Act::Returns),
+        4 => Just(Act::Step),
+        1 => (1..=4u16).prop_map(Act::Reshard),
+        1 => node.clone().prop_map(Act::Remove),
+        1 => node.clone().prop_map(Act::Add),
+        1 => node.clone().prop_map(Act::Evict),
+        1 => node.clone().prop_map(Act::Replace),
+        1 => node.clone().prop_map(Act::Leave),
+        1 => (node, 0..4u16).prop_map(|(node, shard)| Act::Join(node, shard)),
+        1 => Just(Act::Abort),
+    ]
+}
+
+impl Model {
+    fn act(&mut self, act: &Act) {
+        let address = |node: u32| self.config.members()[node as usize].address.clone();
+        let change = match act {
+            Act::Dies(node) => {
+                self.live.remove(&NodeId(*node));
+                return;
+            }
+            Act::Returns(node) => {
+                self.live.insert(NodeId(*node));
+                return;
+            }
+            Act::Step => match next(&self.config, &self.live, &self.progress()) {
+                Some(change) => {
+                    assert!(self.change(&change), "{change} is due and does not fit");
+                    return;
+                }
+                None => return,
+            },
+            Act::Reshard(shards) => Change::Reshard { shards: *shards, gone: self.gone() },
+            Act::Remove(node) if self.live.contains(&NodeId(*node)) => {
+                Change::Remove { node: NodeId(*node), how: Departure::Drain }
+            }
+            Act::Remove(node) => Change::Remove { node: NodeId(*node), how: Departure::Cut },
+            Act::Add(node) => Change::Introduce { address: address(*node) },
+            Act::Evict(node) => Change::Evict { node: NodeId(*node) },
+            Act::Replace(node) => Change::Replace { node: NodeId(*node) },
+            Act::Leave(node) => Change::Leave { node: NodeId(*node) },
+            Act::Join(node, shard) => Change::Join { node: NodeId(*node), shard: ShardId(*shard) },
+            Act::Abort => Change::Abort,
+        };
+        self.change(&change);
+    }
+
+    /// The dead whose shard has a live replica.
+    fn gone(&self) -> Vec<NodeId> {
+        let live = |shard| self.config.replicas(shard).any(|actor| self.live.contains(&actor.node));
+        let dead = self.config.actors().filter(|actor| actor.standing.writes() && !self.live.contains(&actor.node));
+        dead.filter(|actor| live(actor.shard)).map(|actor| actor.node).collect()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// Whatever happened before: once all are up again, what is due leads to an end, and nothing is left on the way.
+    #[test]
+    fn from_any_state_the_next_steps_lead_to_a_settled_one(acts in prop::collection::vec(act(), 0..40)) {
+        let mut model = Model::new(8, 2);
+        acts.iter().for_each(|act| model.act(act));
+        model.live = model.config.members().iter().map(|member| member.node).collect();
+        model.settle();
+        prop_assert!(model.is_settled(), "{:?}", model.config);
+        prop_assert!(spread(&model.config.owners().sizes(model.config.shards().count() as u16)) <= 1);
+    }
+
+    #[test]
+    fn a_config_survives_its_wire(acts in prop::collection::vec(act(), 0..30)) {
+        let mut model = Model::new(8, 2);
+        acts.iter().for_each(|act| model.act(act));
+        let bytes = postcard::to_allocvec(&model.config).expect("any config");
+        let read: Config = postcard::from_bytes(&bytes).expect("what was written");
+        prop_assert_eq!(read, model.config);
+    }
+}
+
+/// It is sent whole and lies in the marks, which have room for so much.
+#[test]
+fn a_config_stays_small_after_many_reshards() {
+    let mut model = Model::new(64, 2);
+    for shards in [16, 3, 11, 7, 16, 5, 13, 2, 16, 9, 16] {
+        assert!(model.change(&Change::Reshard { shards, gone: Vec::new() }));
+        model.settle();
+    }
+    let bytes = postcard::to_allocvec(&model.config).expect("any config").len();
+    assert!(bytes < 16 << 10, "{bytes} bytes");
+}
+
+#[test]
+fn an_actor_stands_until_nobody_needs_it() {
+    let mut model = Model::new(4, 2);
+    assert!(model.change(&Change::Leave { node: NodeId(0) }));
+    assert!(!model.change(&Change::Leave { node: NodeId(2) }), "the last replica of its shard");
+    let leaving = model.config.actor(ActorId(0)).expect("not retired").standing;
+    assert!(matches!(leaving, Standing::Leaving { .. }));
+    let silent = BTreeMap::new();
+    assert_eq!(next(&model.config, &model.live, &silent), None, "the other replica has not said that it has all");
+    model.settle();
+    assert_eq!(model.config.actor(ActorId(0)), None);
+}

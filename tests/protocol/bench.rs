@@ -1,0 +1,205 @@
+//! Nodes as plain values, a network that delivers at once or not at all, a journal that is durable when told, and a config log that is
+//! a single register. Effects are values, so nothing here waits for time to pass.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use causeway::{
+    clock::Token,
+    error::Refusal,
+    id::{Epoch, Incarnation, NodeId, RequestId},
+    message::{Envelope, Message},
+    node::{
+        AdminCommand, Answer, Command, Effect, Input, JournalCommand, JournalEvent, KeyAnswer, KeyRequest, Node, NodePlan,
+        NotChanged, Now, Outcome, Reply, Request, Settings,
+    },
+    placement::{Change, Config, Founding},
+    store::{OperationId, Recovered, Value},
+};
+
+/// Nodes, and what is on its way between them.
+pub struct Bench {
+    pub nodes: Vec<Node>,
+    pub now: Now,
+    pub cut: BTreeSet<(NodeId, NodeId)>,
+    /// Whose memory spoils the values of records that are pushed to it.
+    pub spoils: Option<NodeId>,
+    pub replies: Vec<(NodeId, RequestId, Reply)>,
+    /// The config log: every config so far.
+    pub configs: Vec<Arc<Config>>,
+    settings: Settings,
+    next_request: u64,
+}
+
+impl Bench {
+    pub fn new(nodes: usize, shard_count: u16, settings: &Settings) -> Self {
+        let view = (0..nodes).map(|i| format!("10.0.0.{}:8090", i + 1)).collect();
+        let config = Arc::new(Config::found(&Founding { view, shard_count }).expect("a config"));
+        let now = Now { monotonic_us: 1_000_000, wall_ms: 1_700_000_000_000 };
+        let mut bench = Self {
+            nodes: Vec::new(),
+            now,
+            cut: BTreeSet::new(),
+            spoils: None,
+            replies: Vec::new(),
+            configs: vec![config],
+            settings: settings.clone(),
+            next_request: 0,
+        };
+        (0..nodes as u32).for_each(|i| bench.nodes.push(bench.node(i, Recovered::default())));
+        bench.run_ms(1_000);
+        bench
+    }
+
+    fn node(&self, i: u32, recovered: Recovered) -> Node {
+        let config = self.configs.last().expect("there is always a config").clone();
+        let incarnation = Incarnation(u64::from(i) + 100);
+        let (settings, seed) = (self.settings.clone(), u64::from(i));
+        let plan = NodePlan { config, me: NodeId(i), settings, incarnation, seed, proposes: true, observed: false };
+        Node::new(plan, self.now, recovered)
+    }
+
+    /// Starts nodes that the config has and that do not run yet.
+    pub fn start_new_nodes(&mut self) {
+        let rows = self.config().members().len();
+        (self.nodes.len()..rows).for_each(|i| self.nodes.push(self.node(i as u32, Recovered::default())));
+    }
+
+    /// The newest config.
+    pub fn config(&self) -> Arc<Config> {
+        self.configs.last().expect("there is always a config").clone()
+    }
+
+    /// What the config log does with a proposal of a node that can reach it.
+    fn propose(&mut self, i: usize, number: u64, expected: Epoch, change: &Change) {
+        let current = self.config();
+        let next = if current.epoch() == expected {
+            current.changed(change).map_err(NotChanged::Refused)
+        } else {
+            Err(NotChanged::Conflict)
+        };
+        let outcome = next.as_ref().map(|next| next.epoch()).map_err(|why| *why);
+        if let Ok(next) = next {
+            self.configs.push(Arc::new(next));
+        }
+        let newest = self.config();
+        self.nodes[i].handle(self.now, Input::Proposed { number, outcome });
+        self.nodes[i].handle(self.now, Input::Config(newest));
+    }
+
+    /// Lets time pass in steps of a millisecond; messages take no time.
+    pub fn run_ms(&mut self, ms: u64) {
+        for _ in 0..ms {
+            self.now.monotonic_us += 1_000;
+            self.now.wall_ms += 1;
+            for i in 0..self.nodes.len() {
+                if self.nodes[i].deadline_us() <= self.now.monotonic_us {
+                    self.nodes[i].handle(self.now, Input::Tick);
+                }
+                self.settle(i);
+            }
+        }
+    }
+
+    pub fn settle(&mut self, first: usize) {
+        let mut turn = vec![first];
+        while let Some(i) = turn.pop() {
+            let effects = self.nodes[i].take_effects();
+            if effects.is_empty() {
+                continue;
+            }
+            turn.push(i);
+            for effect in effects {
+                match effect {
+                    Effect::Send { to, message } => self.deliver(NodeId(i as u32), to, message, &mut turn),
+                    Effect::Reply { id, reply } => self.replies.push((NodeId(i as u32), id, reply)),
+                    Effect::Journal(command) => self.journal(i, command),
+                    Effect::Propose { number, expected, change } => self.propose(i, number, expected, &change),
+                    Effect::Adopted(_) | Effect::Observe(_) => {}
+                }
+            }
+        }
+    }
+
+    pub fn deliver(&mut self, from: NodeId, to: NodeId, mut message: Message, turn: &mut Vec<usize>) {
+        if self.cut.contains(&(from, to)) {
+            return;
+        }
+        if let (true, Message::Push(push)) = (self.spoils == Some(to), &mut message) {
+            push.writes.iter_mut().for_each(|write| Arc::make_mut(write).value = Some(Value::json("0")));
+        }
+        if self.nodes.len() <= to.0 as usize {
+            return;
+        }
+        let epoch = self.nodes[from.0 as usize].epoch();
+        let envelope = Envelope { epoch, incarnation: Incarnation(u64::from(from.0) + 100), message };
+        self.nodes[to.0 as usize].handle(self.now, Input::Message { from, envelope });
+        turn.push(to.0 as usize);
+    }
+
+    fn journal(&mut self, i: usize, command: JournalCommand) {
+        let event = match command {
+            JournalCommand::Append { lsn, .. } => JournalEvent::Durable(lsn),
+            JournalCommand::Mark(marks) => JournalEvent::Marked { lease: marks.lease },
+            JournalCommand::SnapshotBegin(_) => return,
+            JournalCommand::SnapshotPart(_) => JournalEvent::SnapshotPartDone,
+            JournalCommand::SnapshotEnd => JournalEvent::SnapshotDone,
+        };
+        self.nodes[i].handle(self.now, Input::Journal(event));
+    }
+
+    pub fn cut(&mut self, node: u32) {
+        for other in 0..self.nodes.len() as u32 {
+            self.cut.insert((NodeId(node), NodeId(other)));
+            self.cut.insert((NodeId(other), NodeId(node)));
+        }
+    }
+
+    /// Asks a node and lets up to `ms` pass until it answers.
+    pub fn ask(&mut self, node: u32, request: Request, ms: u64) -> Option<Reply> {
+        let id = RequestId(self.next_request);
+        self.next_request += 1;
+        self.nodes[node as usize].handle(self.now, Input::Request { id, request });
+        self.settle(node as usize);
+        for _ in 0..=ms {
+            if let Some(i) = self.replies.iter().position(|(_, answered, _)| *answered == id) {
+                return Some(self.replies.swap_remove(i).2);
+            }
+            self.run_ms(1);
+        }
+        None
+    }
+
+    pub fn key(&mut self, node: u32, key: &str, token: &Token, command: Command) -> Result<KeyAnswer, Refusal> {
+        let request = KeyRequest { key: key.into(), token: token.clone(), command };
+        match self.ask(node, Request::Key(request), 2_000).expect("every request is answered") {
+            Ok(Answer::Key(answer)) => Ok(answer),
+            Ok(other) => panic!("{other:?} for a key"),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// Asks for a change of the config and lets up to ten seconds pass.
+    pub fn admin(&mut self, node: u32, command: AdminCommand) -> Reply {
+        self.ask(node, Request::Admin(command), 10_000).expect("every request is answered")
+    }
+
+    pub fn get(&mut self, node: u32, key: &str, token: &Token) -> Result<KeyAnswer, Refusal> {
+        self.key(node, key, token, Command::Get)
+    }
+
+    pub fn put(&mut self, node: u32, key: &str, value: &str, token: &Token) -> Result<KeyAnswer, Refusal> {
+        self.key(node, key, token, put(value, 1, None))
+    }
+}
+
+pub fn put(value: &str, write_concern: u8, operation: Option<OperationId>) -> Command {
+    Command::Write { value: Some(Value::json(value.to_owned())), operation, write_concern }
+}
+
+pub fn delete() -> Command {
+    Command::Write { value: None, operation: None, write_concern: 1 }
+}
+
+pub fn found(value: &str) -> Outcome {
+    Outcome::Found(Value::json(value.to_owned()))
+}
