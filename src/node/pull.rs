@@ -89,12 +89,8 @@ impl Node {
         if self.standing.is_founding() || (given.is_empty() && !self.links.contains_key(&from)) {
             return;
         }
-<<<<<<< 9d984e4
         let is_asked = |write: &&Arc<Write>| given.is_empty() || given.contains(slot_of(&write.key));
         let actors: Vec<ActorId> = self.plan.config.writers_of(self.shard).map(|member| member.actor).collect();
-=======
-        let actors: Vec<ActorId> = self.plan.config.replicas(self.shard).map(|member| member.actor).collect();
->>>>>>> three
         let process = self.view.process(from);
         let mut answer = PullAnswer { asker: process, runs: Vec::new(), cut: false, more: false, serves: self.standing.serves() };
         let mut room = PULL_RECORDS;
@@ -139,32 +135,20 @@ impl Node {
             self.counters.stale_messages += 1;
             return;
         }
-<<<<<<< 9d984e4
         let source = self.gets_from(from);
         if source.is_none() && !self.links.contains_key(&from) {
             return;
         }
         self.pulls.forget(from);
+        let mut connected = true;
         for Run { actor, start, writes, upto, epoch } in answer.runs {
             if actor == self.actor && self.standing.promises() {
                 continue;
             }
-            self.log_run(Received { actor, start, writes, upto, epoch, from, acknowledge: None });
+            connected &= self.log_run(Received { actor, start, writes, upto, epoch, from, acknowledge: None });
         }
         if source.is_some() {
             return self.receive_given(from, answer.cut, answer.more);
-=======
-        if !self.links.contains_key(&from) {
-            return;
-        }
-        self.pulls.forget(from);
-        let mut connected = true;
-        for Run { actor, start, writes, upto } in answer.runs {
-            if actor == self.actor && self.standing.promises() {
-                continue;
-            }
-            connected &= self.log_run(Received { actor, start, writes, upto, from, acknowledge: None });
->>>>>>> three
         }
         if self.takes_over() {
             return;

@@ -120,18 +120,17 @@ pub enum Reordering {
     Always,
 }
 
-<<<<<<< 9d984e4
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn is_zero(number: &u16) -> bool {
     *number == 0
-=======
+}
+
 fn most_entries() -> usize {
     ENTRY_CAP
 }
 
 fn are_most_entries(entries: &usize) -> bool {
     *entries == ENTRY_CAP
->>>>>>> three
 }
 
 impl Losses {

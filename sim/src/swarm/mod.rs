@@ -67,19 +67,14 @@ impl Plan {
         if lax {
             kinds.leave_out_losses();
         }
-<<<<<<< 9d984e4
         let requests = (seed >= FIRST_RECONFIGURATION || mutant.is_some_and(is_of_changes))
             .then(|| Requests::draw(&mut streams.stream(Purpose::Operators)));
         if let Some(requests) = &requests {
             requests.prepare(&mut plan, &mut kinds);
         }
-        if let Some(mutant) = mutant {
-            focus(&mut plan, &mut kinds, &mut load, mutant);
-=======
         match mutant {
             Some(mutant) => focus(&mut plan, &mut kinds, &mut load, mutant),
             None => rarely(&mut plan, random),
->>>>>>> three
         }
         let random = &mut streams.stream(Purpose::Faults);
         let skew_ms = kinds.skew_ms as i64;
