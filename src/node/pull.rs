@@ -122,11 +122,12 @@ impl Node {
     }
 
     /// Records of slots that this shard gets, after their base.
-    fn receive_given(&mut self, from: NodeId, cut: bool, more: bool) {
+    fn receive_given(&mut self, from: NodeId, cut: bool, more: bool, connected: bool) {
         match (cut, more) {
             (true, _) => self.restart_import(),
             (false, true) => self.pull_from(from, Hlc::ZERO),
-            (false, false) => self.import_is_close(),
+            (false, false) if connected => self.import_is_close(),
+            (false, false) => {}
         }
     }
 
@@ -148,7 +149,7 @@ impl Node {
             connected &= self.log_run(Received { actor, start, writes, upto, epoch, from, acknowledge: None });
         }
         if source.is_some() {
-            return self.receive_given(from, answer.cut, answer.more);
+            return self.receive_given(from, answer.cut, answer.more, connected);
         }
         if self.takes_over() {
             return;
