@@ -54,10 +54,10 @@ impl Node {
         actors
     }
 
-    /// The slots that are not to be shown or passed on: they are still being taken over.
-    pub(super) fn incomplete(&self) -> SlotSet {
-        let Some(migration) = self.plan.config.migration().filter(|_| !self.has_copied()) else { return SlotSet::default() };
-        migration.into_shard(self.shard).fold(SlotSet::default(), |slots, one| slots.union(&one.slots))
+    /// The slots that this shard is to get in the migration under way.
+    pub(super) fn coming_slots(&self) -> SlotSet {
+        let coming = self.plan.config.migration().into_iter().flat_map(|migration| migration.into_shard(self.shard));
+        coming.fold(SlotSet::default(), |slots, one| slots.union(&one.slots))
     }
 
     /// Whether this replica holds all that its shard is to get, as it was at some time, durably.
@@ -181,7 +181,7 @@ impl Node {
 
     /// Whether this replica has all that was accepted elsewhere for what it owns: else it can only wait.
     pub(super) fn holds_slot(&self, slot: Slot) -> bool {
-        self.has_copied() || !self.incomplete().contains(slot) || planted(Mutant::ImportWithoutBase)
+        self.has_copied() || !self.coming_slots().contains(slot) || planted(Mutant::ImportWithoutBase)
     }
 
     /// The vector without the actors that are not to be spoken of.

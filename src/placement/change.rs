@@ -178,7 +178,7 @@ impl Config {
         let seat = *self.seat(node).ok_or(Refused::NoSeat)?;
         self.freeze(seat.actor)?;
         self.row(node)?.disk += 1;
-        self.give_seat(node, seat.shard)
+        self.give_seat(node, seat.shard, Some(seat.unbroken_since))
     }
 
     fn remove(&mut self, node: NodeId, how: Departure) -> Result<(), Refused> {
@@ -210,7 +210,7 @@ impl Config {
         if self.row(node)?.actor.is_some() {
             return Err(Refused::HasSeat);
         }
-        self.give_seat(node, shard)
+        self.give_seat(node, shard, None)
     }
 
     fn leave(&mut self, node: NodeId) -> Result<(), Refused> {
@@ -334,12 +334,14 @@ impl Config {
         self.members.get_mut(node.0 as usize).filter(|member| !member.removed).ok_or(Refused::NoSuchNode)
     }
 
-    fn give_seat(&mut self, node: NodeId, shard: ShardId) -> Result<(), Refused> {
+    /// A new actor, which may go on with what its node's actors since `heir_of` have.
+    fn give_seat(&mut self, node: NodeId, shard: ShardId, heir_of: Option<ActorId>) -> Result<(), Refused> {
         let actor = self.next_actor;
         self.next_actor = ActorId(actor.0.checked_add(1).filter(|next| *next < ActorId::NONE.0).ok_or(Refused::UsedUp)?);
         let row = self.row(node)?;
         (row.actor, row.home) = (Some(actor), None);
-        self.actors.insert(actor, Actor { actor, node, shard, standing: Standing::Serving });
+        let unbroken_since = heir_of.unwrap_or(actor);
+        self.actors.insert(actor, Actor { actor, node, shard, unbroken_since, standing: Standing::Serving });
         Ok(())
     }
 

@@ -137,7 +137,7 @@ impl Situation<'_> {
         if takers.is_empty() {
             return self.all_seated(seats).map(|()| Change::Reached);
         }
-        self.begin(&takers, seats)
+        self.begin(shards, &takers, seats)
     }
 
     /// The next node that is to change its shard. One that has left joins as soon as its old actor is retired.
@@ -164,9 +164,12 @@ impl Situation<'_> {
         self.config.actors().find(gone).map(|actor| Change::Leave { node: actor.node })
     }
 
-    fn begin(&self, takers: &BTreeSet<ShardId>, seats: &BTreeMap<NodeId, ShardId>) -> Option<Change> {
+    fn begin(&self, shards: u16, takers: &BTreeSet<ShardId>, seats: &BTreeMap<NodeId, ShardId>) -> Option<Change> {
+        // Who holds a shard that is to vanish comes only after its slots have gone.
+        let may_come = |node: &NodeId| self.config.seat(*node).is_none_or(|seat| seat.shard.0 < shards);
         let ready = |shard: &ShardId| {
-            let wanted = seats.values().filter(|seat| *seat == shard).count().min(SERVING_BEFORE_SLOTS);
+            let coming = seats.iter().filter(|(node, seat)| *seat == shard && may_come(node)).count();
+            let wanted = coming.min(SERVING_BEFORE_SLOTS);
             let serves = |actor: &&Actor| self.of(actor).is_some_and(|progress| progress.serves) && self.is_live(actor);
             self.config.replicas(*shard).filter(serves).count() >= wanted.max(1)
         };
