@@ -16,7 +16,7 @@ use std::{collections::VecDeque, ops::Range};
 
 use super::{Event, Node};
 use crate::{
-    clock::{Dot, VersionVector},
+    clock::VersionVector,
     id::{ActorId, Epoch, NodeId, ShardId, Slot},
     mark::{Mark, reached},
     message::{Message, SnapshotPart},
@@ -188,11 +188,21 @@ impl Node {
         entries: &[(Key, Vec<Version>)],
         is_partial: bool,
     ) -> Vec<(Key, Vec<Version>)> {
-        let config = &self.plan.config;
+        let heard = self.heard_actors();
         let coming = if is_partial { self.coming_slots() } else { SlotSet::default() };
-        // An actor that is retired is in no vector, and whole at everybody who serves.
-        let applied = |key: &Key, dot: Dot| {
-            (vector.contains(dot) || config.actor(dot.actor).is_none()) && !(is_partial && coming.contains(slot_of(key)))
+        let imports = matches!(self.transfer.as_ref().map(|transfer| transfer.purpose), Some(Purpose::Import(_)));
+        let begun = self.plan.config.migration().map(|migration| migration.begun);
+        // What this shard wrote when it had the slot before came back with its new owner's, or was superseded there.
+        let is_from_before = |version: &Version| {
+            let config = &self.plan.config;
+            let is_ours = config.actor(version.dot.actor).is_some_and(|actor| actor.shard == self.shard);
+            is_ours && version.dependencies.as_ref().map(|token| token.epoch()) < begun
+        };
+        // Who is heard no more, retired or of a former owner, is in no vector, and whole at everybody who serves.
+        let applied = |key: &Key, version: &Version| {
+            let dot = version.dot;
+            let is_known = vector.contains(dot) || !heard.contains(&dot.actor) || (imports && is_from_before(version));
+            is_known && !(is_partial && coming.contains(slot_of(key)))
         };
         self.table.install(slots, applied, entries)
     }

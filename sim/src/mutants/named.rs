@@ -145,7 +145,7 @@ fn transfer_keeps() -> bool {
     let version = Version { dot, value: Some(Value::json("1")), dependencies: None, operation: None };
     let mut table = Table::default();
     table.insert(&"x".into(), version);
-    table.install(0..SLOTS, |_, held| held == dot, &[]);
+    table.install(0..SLOTS, |_, held| held.dot == dot, &[]);
     table.holds("x")
 }
 
