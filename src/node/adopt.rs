@@ -355,6 +355,6 @@ impl Node {
 }
 
 /// Whether an actor pushes and answers.
-fn speaks(standing: Standing) -> bool {
+pub(super) fn speaks(standing: Standing) -> bool {
     matches!(standing, Standing::Serving | Standing::Leaving { .. })
 }

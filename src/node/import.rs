@@ -7,7 +7,7 @@
 //! While a shard gives or gets slots, none of its replicas forgets anything: a tombstone that one has dropped would be missed by
 //! one that is still to get what it hides.
 
-use super::{Event, Node, transfer::Purpose};
+use super::{Event, Node, adopt::speaks, transfer::Purpose};
 use crate::{
     clock::{Hlc, VersionVector},
     id::{ActorId, Epoch, NodeId, ShardId, Slot},
@@ -106,7 +106,9 @@ impl Node {
             return;
         }
         for source in self.sources() {
-            let nodes: Vec<NodeId> = self.plan.config.writers_of(source).map(|actor| actor.node).collect();
+            // Who was cut off has missed what the others wrote since.
+            let givers = self.plan.config.writers_of(source).filter(|actor| speaks(actor.standing));
+            let nodes: Vec<NodeId> = givers.map(|actor| actor.node).collect();
             let able = |node: &NodeId| {
                 let serves = self.view.get(*node).is_some_and(|peer| peer.heartbeat.serves);
                 serves && self.view.repairs(*node, self.now.monotonic_us)

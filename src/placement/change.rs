@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::{Actor, Config, Member, Migration, Move, Standing, rebalance};
 use crate::{
     clock::Hlc,
-    id::{ActorId, Epoch, NodeId, ShardId},
+    id::{ActorId, NodeId, ShardId},
 };
 
 /// The most shards of a cluster.
@@ -348,7 +348,8 @@ impl Config {
     /// Whether a shard can do without one of its actors.
     fn may_lose(&self, seat: &Actor) -> Result<(), Refused> {
         let others = self.replicas(seat.shard).filter(|actor| actor.actor != seat.actor).count();
-        if others == 0 && self.owners.has(seat.shard) { Err(Refused::LastReplica) } else { Ok(()) }
+        let is_getting = self.migration.iter().any(|migration| migration.into_shard(seat.shard).next().is_some());
+        if others == 0 && (self.owners.has(seat.shard) || is_getting) { Err(Refused::LastReplica) } else { Ok(()) }
     }
 
     fn drain(&mut self, actor: ActorId) -> Result<(), Refused> {
@@ -389,13 +390,5 @@ impl fmt::Display for Change {
             Self::Reached => f.write_str("the reshard is done"),
             Self::Recover => f.write_str("recover"),
         }
-    }
-}
-
-/// For messages and proposals: which config they are about.
-impl Epoch {
-    /// Whether a config of this number comes after the other in the same generation.
-    pub fn follows(self, other: Self) -> bool {
-        self.generation == other.generation && self.number > other.number
     }
 }
