@@ -16,7 +16,7 @@ use std::{collections::VecDeque, ops::Range};
 
 use super::{Event, Node};
 use crate::{
-    clock::VersionVector,
+    clock::{Dot, VersionVector},
     id::{ActorId, Epoch, NodeId, ShardId, Slot},
     mark::{Mark, reached},
     message::{Message, SnapshotPart},
@@ -169,7 +169,9 @@ impl Node {
             self.observe(|| Event::Installed { key, versions });
         }
         // A record above the vector may be of a slot that was taken over before it: then it comes with the pull that follows.
-        for remembered in part.operations.into_iter().filter(|remembered| base.contains(remembered.dot)) {
+        let heard = self.heard_actors();
+        let is_whole = |dot: Dot| base.contains(dot) || !heard.contains(&dot.actor);
+        for remembered in part.operations.into_iter().filter(|remembered| is_whole(remembered.dot)) {
             self.operations.remember(remembered);
         }
         if last {
