@@ -7,6 +7,7 @@ mod text;
 
 use std::{cmp::Ordering, sync::Arc};
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -16,6 +17,15 @@ use crate::{
     request::{Reply, Request},
     store::{Horizon, Key, Remembered, Version, Write},
 };
+
+/// What travels between two nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Frame {
+    /// For the node.
+    Node(Envelope),
+    /// For its config log, which has gates of its own: the node's never hold it back.
+    ConfigLog(Bytes),
+}
 
 /// A message with what its receiver's gate must know first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

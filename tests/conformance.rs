@@ -96,7 +96,7 @@ mod real {
             let options = PeerOptions {
                 config: self.config.clone(),
                 me: self.config.member(node).expect("a member").clone(),
-                addresses: self.addresses.clone(),
+                addresses: self.addresses.values().map(|address| (address.clone(), address.clone())).collect(),
                 links: LinkSettings::default(),
             };
             let folder = self.folder.path().join(node.to_string());

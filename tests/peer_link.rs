@@ -6,13 +6,13 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use causeway::{
-    id::{Epoch, Incarnation, NodeId},
+    id::{Incarnation, NodeId},
     placement::{Config, Founding},
     runtime::{
         Incoming, Sent,
         tokio::{
-            FRAME_VERSION, FrameDecoder, HEADER_BYTES, HELLO_BYTES_CAP, Hello, InboxBounds, LinkSettings, PAYLOAD_BYTES_CAP,
-            PeerOptions, Peers, QueueBounds, Refused, Verdict, encode_frame,
+            FRAME_VERSION, FrameDecoder, Greeting, HEADER_BYTES, HELLO_BYTES_CAP, Hello, InboxBounds, LinkSettings,
+            PAYLOAD_BYTES_CAP, PeerOptions, Peers, QueueBounds, Refused, Verdict, encode_frame,
         },
     },
 };
@@ -52,7 +52,7 @@ impl Cluster {
             Some(listener) => listener,
             None => rebind(address).await,
         };
-        let addresses = self.addresses.clone();
+        let addresses = self.addresses.iter().map(|(node, listens)| (format!("node{}:8090", node.0), listens.clone())).collect();
         Peers::start(listener, &PeerOptions { config: self.config.clone(), me, addresses, links })
     }
 
@@ -64,7 +64,6 @@ impl Cluster {
             address: "node0:8090".to_owned(),
             to: NodeId(1),
             incarnation: Incarnation(1),
-            epoch: self.config.epoch(),
         }
     }
 
@@ -114,7 +113,7 @@ impl Caller {
     }
 
     async fn greet(&mut self, hello: &Hello) -> Verdict {
-        self.say(&postcard::to_stdvec(hello).expect("a hello")).await;
+        self.say(&postcard::to_stdvec(&Greeting::Link(hello.clone())).expect("a hello")).await;
         postcard::from_bytes(&self.hear().await).expect("a verdict")
     }
 
@@ -200,7 +199,6 @@ async fn liars_are_told_why_and_the_others_go_on() {
     let ours = cluster.config.cluster();
     let lies = [
         (Hello { cluster: 7, ..truth.clone() }, Refused::OtherCluster { theirs: 7, ours }),
-        (Hello { epoch: Epoch { generation: 2, number: 1 }, ..truth.clone() }, Refused::OtherGeneration { theirs: 2, ours: 0 }),
         (Hello { from: NodeId(8), ..truth.clone() }, Refused::UnknownNode(NodeId(8), truth.address.clone())),
         (Hello { address: "x:1".to_owned(), ..truth.clone() }, Refused::UnknownNode(NodeId(0), "x:1".to_owned())),
         (Hello { to: NodeId(2), ..truth.clone() }, Refused::NotMe { meant: NodeId(2), is: NodeId(1) }),
@@ -336,7 +334,7 @@ async fn a_peer_that_takes_nothing_for_too_long_is_let_go() {
     let a = cluster.start(0, LinkSettings { link_timeout_ms: 300, ..LinkSettings::default() }).await;
     let (stream, _) = within("a call", listener.accept()).await.expect("a connection");
     let mut silent = Caller { stream, decoder: FrameDecoder::new(HELLO_BYTES_CAP) };
-    let hello: Hello = postcard::from_bytes(&silent.hear().await).expect("a hello");
+    let Ok(Greeting::Link(hello)) = postcard::from_bytes(&silent.hear().await) else { panic!("no hello") };
     assert_eq!(hello, Hello { incarnation: hello.incarnation, ..cluster.hello() });
     silent.say(&postcard::to_stdvec(&Verdict::Ok(Incarnation(2))).expect("a verdict")).await;
     send(&a, 1, "into the void").await;

@@ -86,10 +86,11 @@ fn six_nodes() -> Settings {
 #[test]
 fn the_three_variables_are_enough() {
     let plan = Plan::new(&six_nodes()).expect("a right start");
-    assert_eq!(plan.peers.me.node, NodeId(3));
+    assert_eq!(plan.address, "127.0.0.1:8093");
+    let first = plan.first.expect("it may found a cluster");
+    assert_eq!(first.by_address("127.0.0.1:8093").map(|member| member.node), Some(NodeId(3)));
     assert_eq!(plan.client_listen, "127.0.0.1:8093");
     assert_eq!(plan.peer_listen, "127.0.0.1:18093");
-    assert_eq!(plan.peers.addresses[&NodeId(5)], "127.0.0.1:18095");
     assert_eq!(plan.data_dir, PathBuf::from("causeway-data/127.0.0.1:8093"));
 }
 
@@ -103,9 +104,32 @@ fn listening_elsewhere_changes_no_identity() {
     let plan = Plan::new(&settings).expect("a right start");
     assert_eq!(plan.client_listen, "0.0.0.0:8093");
     assert_eq!(plan.peer_listen, "0.0.0.0:18093");
-    assert_eq!(plan.peers.me.address, "127.0.0.1:8093");
-    assert_eq!(plan.peers.addresses[&NodeId(0)], "10.0.0.9:7000");
-    assert_eq!(plan.peers.addresses[&NodeId(1)], "127.0.0.1:18091");
+    assert_eq!(plan.address, "127.0.0.1:8093");
+    assert_eq!(plan.peer_addresses["127.0.0.1:8090"], "10.0.0.9:7000");
+}
+
+#[test]
+fn without_a_shard_count_a_node_of_many_founds_nothing() {
+    let plan = Plan::new(&Settings { shard_count: None, ..six_nodes() }).expect("a right start");
+    assert_eq!((plan.first, plan.view.len()), (None, 6));
+}
+
+#[test]
+fn a_leader_of_the_config_log_must_be_heard_before_the_next_election() {
+    let plan = Plan::new(&six_nodes()).expect("a right start");
+    let defaults = (plan.config_log.heartbeat_ms, plan.config_log.election_min_ms, plan.config_log.election_max_ms);
+    for (heartbeat_ms, election_min_ms, election_max_ms) in
+        [(0, defaults.1, defaults.2), (defaults.1, defaults.1, defaults.2), (defaults.0, defaults.2, defaults.2)]
+    {
+        let settings = Settings {
+            config_log_heartbeat_ms: heartbeat_ms,
+            config_log_election_min_ms: election_min_ms,
+            config_log_election_max_ms: election_max_ms,
+            ..six_nodes()
+        };
+        let refused = Plan::new(&settings).expect_err("a wrong start").to_string();
+        assert!(refused.contains("CONFIG_LOG_HEARTBEAT_MS"), "{refused}");
+    }
 }
 
 #[test]
@@ -116,7 +140,6 @@ fn each_wrong_start_is_told() {
     assert!(refused(Settings { view: Default::default(), ..base() }).contains("VIEW"));
     assert!(refused(Settings { socket_address: Some("127.0.0.1:8099".to_owned()), ..base() }).contains("127.0.0.1:8099"));
     assert!(refused(Settings { socket_address: Some("127.0.0.1".to_owned()), ..base() }).contains("HOST:PORT"));
-    assert!(refused(Settings { shard_count: None, ..base() }).contains("SHARD_COUNT is not set"));
     assert!(refused(Settings { shard_count: Some(4), ..base() }).contains("8 nodes"));
     assert!(refused(Settings { shard_count: Some(0), ..base() }).contains("SHARD_COUNT"));
     assert!(refused(Settings { fsync: "sometimes".to_owned(), ..base() }).contains("sometimes"));
@@ -125,15 +148,17 @@ fn each_wrong_start_is_told() {
     assert!(refused(Settings { bind_address: Some("a b".to_owned()), ..base() }).contains("BIND_ADDRESS"));
     let absent = Some(PathBuf::from("/nowhere/keys"));
     assert!(matches!(Plan::new(&Settings { token_key_file: absent, ..base() }), Err(PlanError::KeyFile { .. })));
-    let unknown = causeway::cli::list::List(vec!["127.0.0.1:9=x:1".to_owned()]);
-    assert!(refused(Settings { peer_addresses: unknown, ..base() }).contains("PEER_ADDRESSES"));
+    for unfit in ["127.0.0.1:8090", "127.0.0.1:8090=x", "127.0.0.1=x:1"] {
+        let peer_addresses = causeway::cli::list::List(vec![unfit.to_owned()]);
+        assert!(refused(Settings { peer_addresses, ..base() }).contains("PEER_ADDRESSES"));
+    }
 }
 
 #[test]
 fn one_shard_may_have_one_node() {
     let variables = environment(&[("SOCKET_ADDRESS", "localhost:8090"), ("VIEW", "localhost:8090")]);
     let settings = Loaded::load(&Flags::default(), None, variables).expect("legal settings").settings;
-    assert_eq!(Plan::new(&settings).expect("a right start").peers.config.shards().count(), 1);
+    assert_eq!(Plan::new(&settings).expect("a right start").first.map(|first| first.shards().count()), Some(1));
 }
 
 /// The binary itself, with nothing in its environment but this.
@@ -163,7 +188,6 @@ fn config_print_names_every_source() {
 fn a_wrong_start_ends_with_2_and_says_why() {
     let three = [("SOCKET_ADDRESS", "127.0.0.1:1"), ("VIEW", "127.0.0.1:1,127.0.0.1:2,127.0.0.1:3")];
     for (arguments, more, told) in [
-        (&["serve"][..], None, "SHARD_COUNT is not set"),
         (&["serve"][..], Some(("SHARD_COUNT", "2")), "2 shards need at least 4 nodes"),
         (&[][..], Some(("SHARD_COUNT", "2")), "2 shards need at least 4 nodes"),
         (&["serve"][..], Some(("CAUSEWAY_NONSENSE", "1")), "unknown variable CAUSEWAY_NONSENSE"),

@@ -16,13 +16,13 @@ use causeway::{
     clock::TokenKeys,
     http::{App, HttpMetrics, Limits, router},
     id::NodeId,
-    message::Envelope,
+    message::Frame,
     node::{Settings, Status},
     placement::{Config, Founding, FoundingError},
     runtime::{
         Env, Handle, StartPlan,
         journal::{JournalError, JournalOptions},
-        start,
+        start, tell_members,
     },
     store::{FsyncPolicy, Identity},
 };
@@ -30,7 +30,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     client::{ClientLink, NoAnswer, Way, serve},
-    config_log::ConfigLog,
+    decisions::Decisions,
     streams::{Moment, Purpose, Streams},
     trace::{Entry, Keep, Trace},
     world::{Death, SimEnv, World},
@@ -66,8 +66,10 @@ pub struct ClusterPlan {
 pub enum Changing {
     /// It cannot: there is no config log.
     Never,
-    /// It can.
+    /// It can. One register that all nodes share stands for the config log.
     Online,
+    /// It can, by the config log of production.
+    Replicated,
 }
 
 impl Default for ClusterPlan {
@@ -114,7 +116,7 @@ pub struct Cluster {
     world: Arc<World>,
     plan: ClusterPlan,
     first: Arc<Config>,
-    log: Option<Arc<ConfigLog>>,
+    decisions: Arc<Decisions>,
     fronts: Mutex<Vec<Front>>,
     clients: Mutex<Clients>,
 }
@@ -148,8 +150,8 @@ impl Cluster {
         fronts.resize_with(nodes, Front::default);
         let clients = Clients { links: vec![ClientLink::default(); nodes], streams, moments: BTreeMap::new() };
         let world = World::start(nodes, streams, trace);
-        let log = (plan.changing == Changing::Online).then(|| ConfigLog::new(world.clone(), streams, first.clone()));
-        Ok(Arc::new(Self { world, plan, first, log, fronts: Mutex::new(fronts), clients: Mutex::new(clients) }))
+        let decisions = Decisions::new(plan.changing, &world, streams, &first);
+        Ok(Arc::new(Self { world, plan, first, decisions, fronts: Mutex::new(fronts), clients: Mutex::new(clients) }))
     }
 
     /// The world around it: for faults of links, clocks and disks.
@@ -164,12 +166,7 @@ impl Cluster {
 
     /// The newest placement.
     pub fn config(&self) -> Arc<Config> {
-        self.log.as_ref().map_or_else(|| self.first.clone(), |log| log.current())
-    }
-
-    /// Whether there is a config log.
-    pub fn can_change(&self) -> bool {
-        self.log.is_some()
+        self.decisions.current()
     }
 
     /// All nodes of the newest placement, those that were removed too.
@@ -336,7 +333,7 @@ impl Cluster {
             snapshot_after_bytes: self.plan.snapshot_after_bytes,
             ..JournalOptions::new(identity, 0)
         };
-        let changes = self.log.as_ref().map(|log| log.attach(&env));
+        let (changes, config_log) = self.decisions.attach(&env);
         let plan = StartPlan { config, changes, me: node, settings: self.plan.settings.clone(), journal, observed: true };
         let started = start(env.clone(), plan).await;
         if !env.lives() {
@@ -344,7 +341,8 @@ impl Cluster {
         }
         match started {
             Ok(started) => {
-                let router = router(self.app(env, started.handle.clone()));
+                config_log.iter().for_each(|log| tell_members(&env, log, &started.handle));
+                let router = router(App { config_log, ..self.app(env, started.handle.clone()) });
                 self.set_front(node, Front::Open { handle: started.handle, router });
             }
             Err(error) => {
@@ -358,6 +356,7 @@ impl Cluster {
     fn app(&self, env: SimEnv, handle: Handle) -> App {
         App {
             handle,
+            config_log: None,
             tokens: Arc::new(TokenKeys::default().of_cluster(self.first.cluster())),
             limits: Limits::default(),
             metrics: Arc::new(HttpMetrics::default()),
@@ -389,7 +388,7 @@ pub fn address(number: u16) -> String {
 }
 
 fn describe(frame: &[u8]) -> String {
-    postcard::from_bytes(frame).map_or_else(|_| format!("{} bytes", frame.len()), |envelope: Envelope| envelope.to_string())
+    postcard::from_bytes(frame).map_or_else(|_| format!("{} bytes", frame.len()), |frame: Frame| frame.to_string())
 }
 
 fn row(node: NodeId) -> usize {

@@ -87,7 +87,7 @@ impl ConfigLog {
                 }
             }
         });
-        Changes { proposals, configs }
+        Changes { proposals, configs, frames: None }
     }
 
     async fn propose(&self, node: NodeId, expected: Epoch, change: &Change) -> Result<Epoch, NotChanged> {

@@ -26,6 +26,7 @@ pub mod cluster;
 pub mod config_log;
 pub mod conformance;
 pub mod coverage;
+pub mod decisions;
 pub mod diff;
 pub mod doom;
 pub mod explain;

@@ -14,7 +14,7 @@ use causeway::{clock::TokenKeys, id::NodeId, mutant::Mutant, store::Key};
 
 use crate::{
     checker::{Answer, Judge, Property, Reading, Violation, answers::outcome_of, nothing_left},
-    cluster::Cluster,
+    cluster::{Changing, Cluster},
     coverage::Coverage,
     history::{Kind, OpId, Operation, Outcome},
     marks::{self, Mark, Sight, seen},
@@ -302,7 +302,7 @@ impl Run {
 
     /// What of the changes of the config has not come to its end.
     async fn unsettled(&self) -> (Option<String>, Option<Violation>) {
-        if !self.cluster.can_change() {
+        if self.cluster.plan().changing == Changing::Never {
             return (None, None);
         }
         if let Some(request) = self.operator.unanswered() {

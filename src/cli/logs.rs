@@ -7,6 +7,9 @@ use tracing_subscriber::{EnvFilter, filter::ParseError};
 
 use super::settings::Settings;
 
+/// The library of the config log tells of each election and each message at `info`.
+const QUIET: &str = "openraft=warn";
+
 /// Settings by which nothing can be logged.
 #[derive(Debug, Error)]
 pub enum LogsError {
@@ -42,7 +45,9 @@ impl Logs {
             "json" => Format::Json,
             other => return Err(LogsError::Format(other.to_owned())),
         };
-        Ok(Self { format, filter: EnvFilter::builder().parse(&settings.log_level)? })
+        // What the setting says of the same target is stronger, since it comes later.
+        let filter = format!("{QUIET},{}", settings.log_level);
+        Ok(Self { format, filter: EnvFilter::builder().parse(filter)? })
     }
 
     /// Logs from now on.

@@ -9,12 +9,15 @@
 pub mod client;
 pub mod cluster;
 pub mod config;
+mod join;
 pub mod list;
 pub mod log;
 pub mod logs;
 mod metrics;
+pub mod place;
 pub mod plan;
 pub mod probe;
+pub mod recover;
 pub mod serve;
 pub mod session;
 pub mod settings;
@@ -53,6 +56,8 @@ enum Command {
     Delete(client::Delete),
     /// Show every node of a cluster
     Status(status::StatusArgs),
+    /// Have one node go on alone with the config log: for when a majority of its voters is lost for good
+    ForceRecover(recover::RecoverArgs),
     /// Look into the data folder of a node
     #[command(subcommand)]
     Log(log::LogCommand),
@@ -143,6 +148,7 @@ impl Cli {
             Some(Command::Put(put)) => put.run().await,
             Some(Command::Delete(delete)) => delete.run().await,
             Some(Command::Status(status)) => status.run().await,
+            Some(Command::ForceRecover(recover)) => recover.run().await,
             Some(Command::Log(log)) => log.run(),
             Some(Command::Config(config)) => say(&config.run()?).map(|()| 0),
             Some(Command::Healthcheck(sources)) => probe::healthcheck(&sources).await,

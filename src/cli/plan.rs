@@ -1,4 +1,5 @@
-//! From settings to what a node starts with, or to what is wrong with them. Nothing is opened here but the key file.
+//! From settings to what a node starts with, or to what is wrong with them. Nothing is opened here but the key file. Which config the
+//! node starts with is in `place`: that is on its disk, or with others.
 
 use std::{collections::BTreeMap, fs, io, path::PathBuf, sync::Arc, time::Duration};
 
@@ -11,12 +12,12 @@ use super::{
 use crate::{
     clock::TokenKeys,
     http::{AcceptSettings, Limits},
-    id::NodeId,
     node,
-    placement::{AddressError, Config, Founding, FoundingError, Member, split_address},
+    placement::{AddressError, Config, Founding, FoundingError, split_address},
     runtime::{
+        control::ControlSettings,
         journal::JournalOptions,
-        tokio::{InboxBounds, LinkSettings, PeerOptions, QueueBounds, peer_address},
+        tokio::{InboxBounds, LinkSettings, QueueBounds, peer_address},
     },
     store::{Identity, NoSuchPolicy},
 };
@@ -41,17 +42,11 @@ pub enum PlanError {
     /// A `VIEW` of others.
     #[error("VIEW does not name this node, {0}")]
     NotInView(String),
-    /// Several nodes, and nobody says how to shard them.
-    #[error(
-        "SHARD_COUNT is not set: this node would join a running cluster, which is not supported yet. Give it the number of \
-         shards that the nodes of VIEW were first started with"
-    )]
-    NoShardCount,
     /// No config follows from `VIEW` and `SHARD_COUNT`.
     #[error(transparent)]
     Founding(#[from] FoundingError),
-    /// An override that is not `ADDRESS=PEER_ADDRESS`, or whose address is not in `VIEW`.
-    #[error("PEER_ADDRESSES: {0:?} is not ADDRESS=PEER_ADDRESS with an address of VIEW")]
+    /// An override that is not `ADDRESS=PEER_ADDRESS`.
+    #[error("PEER_ADDRESSES: {0:?} is not ADDRESS=PEER_ADDRESS")]
     BadPeerOverride(String),
     /// A number that must not be 0.
     #[error("{0} must be at least 1")]
@@ -63,6 +58,19 @@ pub enum PlanError {
         down_after_ms: u64,
         /// Silence after which it is avoided.
         suspect_after_ms: u64,
+    },
+    /// Times by which no leader of the config log could stay one.
+    #[error(
+        "CONFIG_LOG_HEARTBEAT_MS ({heartbeat_ms}) must be below CONFIG_LOG_ELECTION_MIN_MS ({election_min_ms}), and that below \
+         CONFIG_LOG_ELECTION_MAX_MS ({election_max_ms})"
+    )]
+    ElectionTimes {
+        /// How often a leader says that it is there.
+        heartbeat_ms: u64,
+        /// The shortest silence before an election.
+        election_min_ms: u64,
+        /// The longest.
+        election_max_ms: u64,
     },
     /// An fsync policy that is none.
     #[error("FSYNC: {0}")]
@@ -92,8 +100,18 @@ pub struct Plan {
     pub client_listen: String,
     /// Where to listen for peers.
     pub peer_listen: String,
-    /// Who this node is and how to reach the others.
-    pub peers: PeerOptions,
+    /// This node's address.
+    pub address: String,
+    /// The addresses that it was given, its own among them.
+    pub view: Vec<String>,
+    /// The first config of a cluster that this node may found; without one it joins a cluster that there is.
+    pub first: Option<Arc<Config>>,
+    /// Where nodes listen for their peers, by their address, if that is not 10000 ports above it.
+    pub peer_addresses: BTreeMap<String, String>,
+    /// Bounds of the links to peers.
+    pub links: LinkSettings,
+    /// The config log's settings.
+    pub config_log: ControlSettings,
     /// Where the data is.
     pub data_dir: PathBuf,
     /// The protocol's settings.
@@ -102,7 +120,7 @@ pub struct Plan {
     pub tokens: TokenKeys,
     /// Whether anybody who reads this program's source could forge them.
     pub token_key_is_public: bool,
-    /// How the journal works. Its salt is drawn at the start.
+    /// How the journal works. Whose it is, and its salt, are known at the start.
     pub journal: JournalOptions,
     /// Bounds of requests.
     pub limits: Limits,
@@ -121,24 +139,29 @@ impl Plan {
         nonzero(settings)?;
         let address = settings.socket_address.clone().ok_or(PlanError::NoSocketAddress)?;
         checked("SOCKET_ADDRESS", &address)?;
-        let config = Arc::new(found(settings)?);
-        let tokens = tokens(settings)?.of_cluster(config.cluster());
-        let me = config.by_address(&address).cloned().ok_or_else(|| PlanError::NotInView(address.clone()))?;
+        let first = found(settings)?.map(Arc::new);
+        if !settings.view.0.contains(&address) {
+            return Err(PlanError::NotInView(address));
+        }
         let client_listen = client_listen(settings, &address)?;
         let peer_listen = match &settings.peer_address {
             Some(peer_address) => checked("PEER_ADDRESS", peer_address)?,
             None => peer_address(&client_listen).map_err(|source| bad("BIND_ADDRESS", source))?,
         };
-        let peers = PeerOptions { addresses: peer_addresses(settings, &config)?, config, me, links: links(settings) };
         let data_dir = settings.data_dir.clone().unwrap_or_else(|| PathBuf::from("causeway-data").join(&address));
         Ok(Self {
             client_listen,
             peer_listen,
-            journal: journal(settings, &peers)?,
-            peers,
+            journal: journal(settings)?,
+            address,
+            view: settings.view.0.clone(),
+            first,
+            peer_addresses: peer_addresses(settings)?,
+            links: links(settings),
+            config_log: config_log(settings)?,
             data_dir,
             node: node_settings(settings),
-            tokens,
+            tokens: tokens(settings)?,
             token_key_is_public: settings.token_key_file.is_none(),
             limits: Limits { max_value_bytes: settings.max_value_bytes, slow_request_ms: settings.slow_request_ms },
             accept: accept(settings),
@@ -169,6 +192,7 @@ fn nonzero(settings: &Settings) -> Result<(), PlanError> {
         ("MAX_VALUE_BYTES", settings.max_value_bytes as u64),
         ("WAITING_LIMIT", settings.waiting_limit as u64),
         ("HOP_LIMIT", u64::from(settings.hop_limit)),
+        ("CONFIG_LOG_HEARTBEAT_MS", settings.config_log_heartbeat_ms),
         ("LINK_QUEUE_FRAMES", settings.link_queue_frames as u64),
         ("LINK_QUEUE_BYTES", settings.link_queue_bytes as u64),
     ];
@@ -182,7 +206,8 @@ fn nonzero(settings: &Settings) -> Result<(), PlanError> {
     Ok(())
 }
 
-fn found(settings: &Settings) -> Result<Config, PlanError> {
+/// The first config, unless the settings leave that to a cluster that there is.
+fn found(settings: &Settings) -> Result<Option<Config>, PlanError> {
     let view = settings.view.0.clone();
     if view.is_empty() {
         return Err(PlanError::NoView);
@@ -193,9 +218,9 @@ fn found(settings: &Settings) -> Result<Config, PlanError> {
     let shard_count = match (settings.shard_count, view.len()) {
         (Some(shard_count), _) => shard_count,
         (None, 1) => 1,
-        (None, _) => return Err(PlanError::NoShardCount),
+        (None, _) => return Ok(None),
     };
-    Ok(Config::found(&Founding { view, shard_count })?)
+    Ok(Some(Config::found(&Founding { view, shard_count })?))
 }
 
 /// Where to listen for clients. A bind address may name the host alone: the port is then the socket address's.
@@ -210,27 +235,31 @@ pub(super) fn client_listen(settings: &Settings, address: &str) -> Result<String
     }
 }
 
-fn peer_addresses(settings: &Settings, config: &Config) -> Result<BTreeMap<NodeId, String>, PlanError> {
+fn peer_addresses(settings: &Settings) -> Result<BTreeMap<String, String>, PlanError> {
     let mut addresses = BTreeMap::new();
-    for Member { node, address, .. } in config.members() {
-        addresses.insert(*node, peer_address(address).map_err(|source| bad("VIEW", source))?);
-    }
     for item in &settings.peer_addresses.0 {
-        let unfit = || PlanError::BadPeerOverride(item.clone());
-        let (client, peer) = item.split_once('=').ok_or_else(unfit)?;
-        let member = config.by_address(client.trim()).ok_or_else(unfit)?;
-        addresses.insert(member.node, checked("PEER_ADDRESSES", peer.trim())?);
+        let (client, peer) = item.split_once('=').ok_or_else(|| PlanError::BadPeerOverride(item.clone()))?;
+        addresses.insert(checked("PEER_ADDRESSES", client.trim())?, checked("PEER_ADDRESSES", peer.trim())?);
     }
     Ok(addresses)
 }
 
-fn journal(settings: &Settings, peers: &PeerOptions) -> Result<JournalOptions, PlanError> {
-    let identity = Identity { cluster: peers.config.cluster(), node: peers.me.address.clone() };
+fn config_log(settings: &Settings) -> Result<ControlSettings, PlanError> {
+    let (heartbeat_ms, election_min_ms) = (settings.config_log_heartbeat_ms, settings.config_log_election_min_ms);
+    let election_max_ms = settings.config_log_election_max_ms;
+    if heartbeat_ms >= election_min_ms || election_min_ms >= election_max_ms {
+        return Err(PlanError::ElectionTimes { heartbeat_ms, election_min_ms, election_max_ms });
+    }
+    let replace_after_ms = settings.config_log_replace_after_ms;
+    Ok(ControlSettings { heartbeat_ms, election_min_ms, election_max_ms, replace_after_ms, ..ControlSettings::default() })
+}
+
+fn journal(settings: &Settings) -> Result<JournalOptions, PlanError> {
     Ok(JournalOptions {
         policy: settings.fsync.parse()?,
         segment_bytes: settings.segment_bytes,
         snapshot_after_bytes: settings.snapshot_after_bytes,
-        ..JournalOptions::new(identity, 0)
+        ..JournalOptions::new(Identity::default(), 0)
     })
 }
 

@@ -4,13 +4,22 @@ use std::{io, sync::Arc};
 
 use tokio::{net::TcpListener, sync::watch, time::timeout};
 
-use super::{CliError, logs::Logs, metrics, plan::Plan, sources::Sources, stop::StopSignal};
+use super::{
+    CliError,
+    join::{join, return_to_view},
+    logs::Logs,
+    metrics,
+    place::Place,
+    plan::Plan,
+    sources::Sources,
+    stop::StopSignal,
+};
 use crate::{
     http::{App, HttpMetrics, Server, router},
     runtime::{
-        Env, StartPlan, Started,
+        ConfigLog, Env, StartPlan, Started,
         journal::JournalStats,
-        start,
+        start, start_config_log, tell_members,
         tokio::{FolderDisk, LinkStats, TokioEnv},
     },
 };
@@ -36,29 +45,50 @@ pub(super) async fn serve(args: &ServeArgs) -> Result<u8, CliError> {
     warn_of_what_is_open(&plan);
     let disk = FolderDisk::open(&plan.data_dir)?;
     let (peers, clients) = (listen(&plan.peer_listen).await?, listen(&plan.client_listen).await?);
-    let env = TokioEnv::start(peers, &plan.peers, disk);
-    let started = tokio::select! {
+    let (place, clients) = match Place::known(&plan, &disk).await? {
+        Some(place) => (place, clients),
+        None => tokio::select! {
+            biased;
+            () = stop.received() => return Ok(0),
+            joined = join(&plan, clients) => joined?,
+        },
+    };
+    let env = TokioEnv::start(peers, &place.peers(&plan), disk);
+    let node = tokio::select! {
         biased;
         () = stop.received() => return Ok(0),
-        started = start(env.clone(), start_plan(&plan)) => started?,
+        node = begin(&plan, &place, &env) => node?,
     };
+    let me = &place.me;
+    tracing::info!(address = %me.address, node = %me.node, data = %plan.data_dir.display(), "serving");
+    until_stopped(&plan, &node, clients, &mut stop).await
+}
+
+/// A node that runs.
+struct Running {
+    env: TokioEnv,
+    started: Started,
+    config_log: ConfigLog,
+}
+
+async fn begin(plan: &Plan, place: &Place, env: &TokioEnv) -> Result<Running, CliError> {
+    let (changes, config_log) = start_config_log(env, place.config_log(plan));
+    let started = start(env.clone(), StartPlan { changes: Some(changes), ..place.start(plan) }).await?;
     for finding in &started.findings {
         tracing::warn!(%finding, "found on the disk");
     }
-    let me = &plan.peers.me;
-    tracing::info!(address = %me.address, node = %me.node, data = %plan.data_dir.display(), "serving");
-    until_stopped(&plan, &env, &started, clients, &mut stop).await
+    tell_members(env, &config_log, &started.handle);
+    if place.me.removed {
+        tracing::info!("was taken out of the view, and asks to be added again");
+        env.spawn(return_to_view(place.config.clone(), place.me.address.clone()));
+    }
+    Ok(Running { env: env.clone(), started, config_log })
 }
 
-async fn until_stopped(
-    plan: &Plan,
-    env: &TokioEnv,
-    started: &Started,
-    clients: TcpListener,
-    stop: &mut StopSignal,
-) -> Result<u8, CliError> {
+async fn until_stopped(plan: &Plan, node: &Running, clients: TcpListener, stop: &mut StopSignal) -> Result<u8, CliError> {
+    let started = &node.started;
     let stopping = watch::Sender::new(false);
-    let mut serving = tokio::spawn(server(plan, env, started).run(clients, stopping.subscribe()));
+    let mut serving = tokio::spawn(server(plan, node).run(clients, stopping.subscribe()));
     tokio::select! {
         biased;
         () = started.handle.gone() => return Err(CliError::Ended),
@@ -90,24 +120,14 @@ fn warn_of_what_is_open(plan: &Plan) {
     }
 }
 
-fn start_plan(plan: &Plan) -> StartPlan {
-    StartPlan {
-        config: plan.peers.config.clone(),
-        changes: None,
-        me: plan.peers.me.node,
-        settings: plan.node.clone(),
-        journal: plan.journal.clone(),
-        observed: false,
-    }
-}
-
-fn server(plan: &Plan, env: &TokioEnv, started: &Started) -> Server {
+fn server(plan: &Plan, Running { env, started, config_log }: &Running) -> Server {
     let metrics = Arc::new(HttpMetrics::default());
     let clock = env.clone();
     let (links, journal): (Arc<LinkStats>, Arc<JournalStats>) = (env.link_stats().clone(), started.journal.clone());
     let app = App {
         handle: started.handle.clone(),
-        tokens: Arc::new(plan.tokens.clone()),
+        config_log: Some(config_log.clone()),
+        tokens: Arc::new(plan.tokens.clone().of_cluster(started.handle.config().cluster())),
         limits: plan.limits,
         metrics: metrics.clone(),
         clock: Arc::new(move || clock.now().monotonic_us),

@@ -21,7 +21,7 @@ use super::list::List;
 use crate::{
     http::{AcceptSettings, Limits},
     node,
-    runtime::tokio::LinkSettings,
+    runtime::{control::ControlSettings, tokio::LinkSettings},
 };
 
 /// What the names of all variables begin with.
@@ -135,6 +135,14 @@ settings! {
     hop_limit: u8 = node::Settings::default().hop_limit;
     /// How many requests may wait in the node at once
     waiting_limit: usize = node::Settings::default().waiting_limit;
+    /// How often the leader of the config log says that it is there
+    config_log_heartbeat_ms: u64 = ControlSettings::default().heartbeat_ms;
+    /// A voter of the config log stands for election after this much silence of its leader, and a time drawn up to the next
+    config_log_election_min_ms: u64 = ControlSettings::default().election_min_ms;
+    /// The longest of both times
+    config_log_election_max_ms: u64 = ControlSettings::default().election_max_ms;
+    /// For how long a voter of the config log may be down before another node takes its place
+    config_log_replace_after_ms: u64 = ControlSettings::default().replace_after_ms;
     /// How long data sent to a peer may stay unacknowledged before the link counts as broken
     link_timeout_ms: u64 = LinkSettings::default().link_timeout_ms;
     /// Frames that may wait for a peer

@@ -5,7 +5,13 @@ use std::{fmt, sync::Arc};
 use prometheus_client::registry::Registry;
 
 use super::{error::HttpError, metrics::HttpMetrics};
-use crate::{clock::TokenKeys, error::Refusal, node::Status, placement::Member, runtime::Handle};
+use crate::{
+    clock::TokenKeys,
+    error::Refusal,
+    node::Status,
+    placement::Member,
+    runtime::{ConfigLog, Handle},
+};
 
 /// A monotonic clock in microseconds, for the latency of requests.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -33,6 +39,8 @@ impl Default for Limits {
 pub struct App {
     /// The way into the node.
     pub handle: Handle,
+    /// Its config log, where there is one that an operator may look at and force.
+    pub config_log: Option<ConfigLog>,
     /// Seals and opens causal tokens.
     pub tokens: Arc<TokenKeys>,
     /// Bounds of requests.
@@ -57,10 +65,11 @@ impl App {
         self.handle.status().await.ok_or(HttpError::Refused(Refusal::Stopping))
     }
 
-    /// The members that the node believes up.
+    /// The members that the node believes up, but for those that were taken out of the view.
     pub(super) async fn live_members(&self) -> Result<Vec<Member>, HttpError> {
         let status = self.status().await?;
         let config = self.handle.config();
-        Ok(status.peers.iter().filter(|peer| peer.up).filter_map(|peer| config.member(peer.node)).cloned().collect())
+        let up = status.peers.iter().filter(|peer| peer.up).filter_map(|peer| config.member(peer.node));
+        Ok(up.filter(|member| !member.removed).cloned().collect())
     }
 }

@@ -10,6 +10,7 @@ use super::{json::JsonError, key::KeyError};
 use crate::{
     clock::TokenError,
     error::{NoSuchShard, Refusal},
+    runtime::control::RecoverError,
 };
 
 /// Why a request was not answered as asked. Only [`Refusal::OutcomeUnknown`] leaves open whether a write took effect.
@@ -81,6 +82,15 @@ pub enum HttpError {
     /// A node that is not in the view.
     #[error("No such node in the view")]
     NoSuchNode,
+    /// The node has no config log.
+    #[error("Node has no config log")]
+    NoConfigLog,
+    /// A recovery is asked for where none is needed.
+    #[error("A majority of the config log is up; nothing to recover from")]
+    MajorityIsUp,
+    /// A recovery that could not be made; nothing changed.
+    #[error("Config log not recovered: {0}")]
+    NotRecovered(#[from] RecoverError),
     /// The node lost its disk and has not caught up.
     #[error("Node has not caught up")]
     NotReady,
@@ -97,11 +107,14 @@ impl HttpError {
     /// The status code that goes with it.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::NoSuchPath | Self::NoSuchReplica | Self::NoSuchShard | Self::NoSuchNode => StatusCode::NOT_FOUND,
+            Self::NoSuchPath | Self::NoSuchReplica | Self::NoSuchShard | Self::NoSuchNode | Self::NoConfigLog => {
+                StatusCode::NOT_FOUND
+            }
+            Self::MajorityIsUp => StatusCode::CONFLICT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } | Self::ValueTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimedOut => StatusCode::REQUEST_TIMEOUT,
-            Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotReady | Self::NotRecovered(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Refused(refusal) => refusal_status(*refusal),
             Self::Key(_)
             | Self::BodyBroken

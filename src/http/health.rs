@@ -12,7 +12,9 @@ pub(super) async fn livez() -> Json<Value> {
     Json(json!({ "status": "alive" }))
 }
 
-/// Whether the node has caught up. A node that is cut off stays ready: it serves what it holds.
+/// Whether the node has caught up. A node that is cut off stays ready: it serves what it holds. So is one that is in no shard: it
+/// holds nothing, and passes on what it is asked.
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Value>, HttpError> {
-    if app.status().await?.serves { Ok(Json(json!({ "status": "ready" }))) } else { Err(HttpError::NotReady) }
+    let status = app.status().await?;
+    if status.serves || status.shard.is_none() { Ok(Json(json!({ "status": "ready" }))) } else { Err(HttpError::NotReady) }
 }

@@ -1,10 +1,11 @@
 //! HTTP: the course dialect, health and metrics, the accept loop, and a small client. The only room that names axum.
 //!
-//! A request goes through [`router()`] (which path), one handler (`kvs`, `view`, `shard`, `health`, `scrape`: legal or not, and what
+//! A request goes through [`router()`] (which path), one handler (`kvs`, `view`, `shard`, `admin`, `health`, `scrape`: legal or not, and what
 //! to ask) and the node's [`Handle`](crate::runtime::Handle). The router reads no clock, sets no timer and starts no task: what it needs of time comes in
 //! with [`App::clock`], what bounds a connection in time is in the accept loop. So the same router runs in simulation.
 
 mod accept;
+mod admin;
 mod app;
 mod body;
 mod client;
@@ -20,6 +21,7 @@ mod router;
 mod scrape;
 mod shard;
 mod view;
+mod waiting;
 mod write_headers;
 
 pub use accept::{AcceptSettings, Server};
@@ -32,3 +34,4 @@ pub use key::{KEY_PREFIX, KeyError, decode_key, key_path};
 pub use metrics::HttpMetrics;
 pub use route::Route;
 pub use router::router;
+pub use waiting::waiting_router;

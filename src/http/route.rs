@@ -23,6 +23,10 @@ pub enum Route {
     AddMember,
     /// Another number of shards.
     Reshard,
+    /// The node's config log.
+    ConfigLog,
+    /// A new generation of the config log.
+    ForceRecover,
     /// Whether the process answers.
     Livez,
     /// Whether the node has caught up.
@@ -34,7 +38,7 @@ pub enum Route {
 }
 
 impl Route {
-    const SERVED: [Self; 12] = [
+    const SERVED: [Self; 14] = [
         Self::Key,
         Self::EmptyKey,
         Self::View,
@@ -44,6 +48,8 @@ impl Route {
         Self::ShardKeyCount,
         Self::AddMember,
         Self::Reshard,
+        Self::ConfigLog,
+        Self::ForceRecover,
         Self::Livez,
         Self::Readyz,
         Self::Metrics,
@@ -61,6 +67,8 @@ impl Route {
             Self::ShardKeyCount => "/shard/key-count/{shard}",
             Self::AddMember => "/shard/add-member/{shard}",
             Self::Reshard => "/shard/reshard",
+            Self::ConfigLog => "/admin/config-log",
+            Self::ForceRecover => "/admin/force-recover",
             Self::Livez => "/livez",
             Self::Readyz => "/readyz",
             Self::Metrics => "/metrics",

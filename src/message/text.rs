@@ -2,11 +2,20 @@
 
 use std::fmt;
 
-use super::{Envelope, Forward, Gossip, Message, Pull, PullAnswer, Push, SnapshotPart};
+use super::{Envelope, Forward, Frame, Gossip, Message, Pull, PullAnswer, Push, SnapshotPart};
 use crate::{
     request::{AdminCommand, Answer, Command, KeyAnswer, Outcome, Reply, Request},
     store::Write,
 };
+
+impl fmt::Display for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node(envelope) => write!(f, "{envelope}"),
+            Self::ConfigLog(bytes) => write!(f, "config-log of {} bytes", bytes.len()),
+        }
+    }
+}
 
 impl fmt::Display for Envelope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -26,6 +26,9 @@ struct Task {
     silent_until_us: u64,
     /// The epoch that this request made, once it has made one.
     made: Option<Epoch>,
+    /// It has proposed something: what was to be changed was not so when it came. The answer to the proposal may be lost, or be later
+    /// than the config.
+    tried: bool,
     /// Its own proposal is the one on its way.
     proposes: bool,
 }
@@ -58,7 +61,15 @@ impl Node {
         }
         let now_us = self.now.monotonic_us;
         let (until_us, silent_until_us) = (now_us + PATIENCE_US, now_us + MAJORITY_US);
-        self.admin.tasks.push_back(Task { origin, command, until_us, silent_until_us, made: None, proposes: false });
+        self.admin.tasks.push_back(Task {
+            origin,
+            command,
+            until_us,
+            silent_until_us,
+            made: None,
+            tried: false,
+            proposes: false,
+        });
         self.keep_admin();
     }
 
@@ -85,7 +96,7 @@ impl Node {
                 Next::Propose(_) if now_us >= task.silent_until_us => self.answer(task.origin, Err(Refusal::NoMajority)),
                 Next::Propose(change) => {
                     if self.may_propose() {
-                        task.proposes = true;
+                        (task.tried, task.proposes) = (true, true);
                         self.propose(change);
                     }
                     return self.admin.tasks.push_front(task);
@@ -129,7 +140,7 @@ impl Node {
 
     fn add_node(&self, task: &Task, address: &str) -> Next {
         match self.plan.config.by_address(address) {
-            Some(member) if !member.removed && task.made.is_some() => Next::Answer(Answer::Changed),
+            Some(member) if !member.removed && task.tried => Next::Answer(Answer::Changed),
             Some(member) if !member.removed => Next::Answer(Answer::AlreadySo),
             _ => Next::Propose(Change::Introduce { address: address.to_owned() }),
         }
@@ -137,7 +148,7 @@ impl Node {
 
     fn remove_node(&self, task: &Task, address: &str) -> Next {
         match self.plan.config.by_address(address).filter(|member| !member.removed) {
-            None if task.made.is_some() => Next::Answer(Answer::Changed),
+            None if task.tried => Next::Answer(Answer::Changed),
             None => Next::Refuse(Refusal::NoSuchNode),
             Some(member) => {
                 let how = if self.live_nodes().contains(&member.node) { Departure::Drain } else { Departure::Cut };

@@ -77,7 +77,12 @@ impl Adoption {
 
     /// The disk that was found is this actor's.
     pub fn found(&mut self, actor: ActorId, spoken: Hlc) {
-        (self.holds, self.spoken) = (Some(actor), spoken);
+        (self.holds, self.spoken) = (Some(actor).filter(|_| !self.asks_for_base()), spoken);
+    }
+
+    /// What was found is not all that the shard holds, and no log leads to the rest.
+    pub fn lacks_base(&mut self) {
+        self.base = Base::AtPeers;
     }
 
     /// Whether this replica has no base yet: until then nothing that it takes would be there after a restart.
@@ -192,7 +197,7 @@ impl Node {
         self.take_places();
         self.effects.push(Effect::Adopted(config.clone()));
         self.observe(|| Event::Adopted(config));
-        if (self.actor, self.shard) != seat {
+        if !self.keeps_lost_disk(&before, seat) && (self.actor, self.shard) != seat {
             self.change_actor(seat);
         }
         self.keep_what_is_ours(&before);

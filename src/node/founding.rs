@@ -41,6 +41,8 @@ pub(super) struct Standing {
     /// The disk was empty and nobody has said yet what that means.
     founding: bool,
     born_empty: bool,
+    /// See [`lost`](super::lost).
+    pub lost: bool,
     writes: Result<(), WhyNoWrites>,
     serves: bool,
     stopping: bool,
@@ -57,6 +59,7 @@ impl Default for Standing {
         Self {
             founding: false,
             born_empty: false,
+            lost: false,
             writes: Err(WhyNoWrites::Starting),
             serves: false,
             stopping: false,
@@ -170,16 +173,16 @@ impl Node {
         let is_late = self.plan.config.parent().is_some();
         match verdict {
             _ if self.actor == ActorId::NONE => self.stand_aside(),
-            Verdict::Empty if is_late => self.begin_without_actor(false),
+            Verdict::Empty if is_late => self.begin_with_lost_disk(),
             _ if !is_ours && marks.may_write => self.change_actor_to_void(),
-            _ if !is_ours => self.begin_without_actor(false),
+            _ if !is_ours => self.begin_from_peers(),
             Verdict::Empty => self.begin_founding(),
             Verdict::Complete => self.resume(marks),
             Verdict::MayLack => self.begin_without_actor(true),
             Verdict::Damaged => {
                 self.applied = VersionVector::default();
                 self.digest = super::digest::Digests::default();
-                self.begin_without_actor(false);
+                self.begin_from_peers();
             }
         }
     }
@@ -259,7 +262,7 @@ impl Node {
     }
 
     /// The log may lack what this node had sent. What is there can be read, if it is whole up to its end.
-    fn begin_without_actor(&mut self, serves: bool) {
+    pub(super) fn begin_without_actor(&mut self, serves: bool) {
         self.standing.writes = Err(WhyNoWrites::NeedsNewActor);
         self.standing.serves = serves;
         self.standing.own_from = Some(BTreeSet::new());
@@ -270,7 +273,7 @@ impl Node {
     pub(super) fn founded_long_ago(&mut self) {
         if std::mem::take(&mut self.standing.founding) {
             reached(Mark::DiskLost);
-            self.begin_without_actor(false);
+            self.begin_with_lost_disk();
         }
     }
 

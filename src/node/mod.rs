@@ -5,7 +5,7 @@
 //!   `forward` what another node must answer, `held` until one can; `operations` retries; `concern` writes that wait for more replicas
 //! - `journal` what becomes durable, and only then is applied; `lease` the bound that the clock restarts from; `snapshot` of the disk
 //! - `replication` pushes with promises; `pull` what is lacking; `transfer` whole slots where the log no longer reaches; `digest` hashes
-//! - `stability` the stable time; `gossip` and `view` who is up; `founding` what a node may do with the disk that it found
+//! - `stability` the stable time; `gossip` and `view` who is up; `founding` what a node may do with the disk that it found, `lost` if that is not its own
 //! - `status` for operators, `event` for the simulator's checkers
 
 mod admin;
@@ -21,6 +21,7 @@ mod import;
 mod io;
 mod journal;
 mod lease;
+mod lost;
 mod operations;
 mod propose;
 mod pull;

@@ -19,6 +19,9 @@ use crate::{
 /// The most shards of a cluster.
 pub const SHARDS_CAP: u16 = 1_024;
 
+/// How many ids of actors a new generation leaves out: more than the one before can give out until it hears that it is over.
+const ACTORS_LEFT_OUT: u32 = 1 << 16;
+
 /// One step from a config to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
@@ -85,8 +88,6 @@ pub enum Change {
     Abort,
     /// The reshard has come to its end.
     Reached,
-    /// A new generation, for a cluster that was forced to go on without a majority.
-    Recover,
 }
 
 /// How a node goes.
@@ -160,9 +161,15 @@ impl Config {
             Change::Finish => next.finish(),
             Change::Abort => next.abort(),
             Change::Reached => next.reached(),
-            Change::Recover => next.recover(),
         }?;
         Ok(next)
+    }
+
+    /// The same as the first config of a later generation, which a cluster without a majority was forced into. The generation before
+    /// may still give out some ids of actors elsewhere: those are left out.
+    pub fn regenerated(&self, generation: u32) -> Self {
+        let next_actor = ActorId(self.next_actor.0.saturating_add(ACTORS_LEFT_OUT).min(ActorId::NONE.0 - 1));
+        Self { epoch: Epoch { generation, number: 1 }, parent: Some(self.epoch), next_actor, ..self.clone() }
     }
 
     fn introduce(&mut self, address: &str) -> Result<(), Refused> {
@@ -314,11 +321,6 @@ impl Config {
         Ok(())
     }
 
-    fn recover(&mut self) -> Result<(), Refused> {
-        self.epoch.generation = self.epoch.generation.checked_add(1).ok_or(Refused::UsedUp)?;
-        Ok(())
-    }
-
     /// The highest shards go while they own nothing and nobody is in them.
     fn drop_empty_shards(&mut self) {
         while let Some(last) = self.shard_count.checked_sub(1).filter(|last| *last > 0).map(ShardId) {
@@ -388,7 +390,6 @@ impl fmt::Display for Change {
             Self::Finish => f.write_str("finish the move"),
             Self::Abort => f.write_str("abort the reshard"),
             Self::Reached => f.write_str("the reshard is done"),
-            Self::Recover => f.write_str("recover"),
         }
     }
 }

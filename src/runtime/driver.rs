@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     id::{Epoch, Incarnation, NodeId, RequestId},
-    message::Envelope,
+    message::{Envelope, Frame},
     node::{Effect, Input, JournalCommand, JournalEvent, Node, NodePlan, NotChanged, Reply, Settings},
     placement::{Change, Config},
     store::{Recovered, log::Finding},
@@ -48,6 +48,8 @@ pub struct Changes {
     pub proposals: mpsc::UnboundedSender<Proposal>,
     /// Each new config, in order.
     pub configs: mpsc::UnboundedReceiver<Arc<Config>>,
+    /// Where frames of the log's own go, if it has any.
+    pub frames: Option<mpsc::UnboundedSender<(NodeId, Bytes)>>,
 }
 
 /// A change that a node proposes.
@@ -103,6 +105,7 @@ pub async fn start<E: Env>(env: E, plan: StartPlan) -> Result<Started, JournalEr
         handle: handle.clone(),
         commands,
         proposals: plan.changes.as_ref().map(|changes| changes.proposals.clone()),
+        frames: plan.changes.as_ref().and_then(|changes| changes.frames.clone()),
         outcomes: outcomes_in,
         replies: BTreeMap::new(),
         next_request: 0,
@@ -148,6 +151,7 @@ struct Driver<E: Env> {
     incarnation: Incarnation,
     handle: Handle,
     proposals: Option<mpsc::UnboundedSender<Proposal>>,
+    frames: Option<mpsc::UnboundedSender<(NodeId, Bytes)>>,
     outcomes: mpsc::UnboundedSender<(u64, Result<Epoch, NotChanged>)>,
     commands: mpsc::UnboundedSender<JournalCommand>,
     replies: BTreeMap<RequestId, oneshot::Sender<Reply>>,
@@ -217,12 +221,17 @@ impl<E: Env> Driver<E> {
 
     fn incoming(&mut self, incoming: Incoming) {
         match incoming {
-            Incoming::Frame { from, bytes } => {
-                // Its checksum was right: what cannot be read is of a build that this one does not know.
-                if let Ok(envelope) = postcard::from_bytes(&bytes) {
-                    self.input(Input::Message { from, envelope });
+            Incoming::Frame { from, bytes } => match postcard::from_bytes(&bytes) {
+                Ok(Frame::Node(envelope)) => self.input(Input::Message { from, envelope }),
+                Ok(Frame::ConfigLog(frame)) => {
+                    if let Some(frames) = &self.frames {
+                        // A config log that has ended hears nothing.
+                        let _ = frames.send((from, frame));
+                    }
                 }
-            }
+                // Its checksum was right: what cannot be read is of a build that this one does not know.
+                Err(_) => {}
+            },
             Incoming::LinkDown(node) => self.input(Input::LinkDown(node)),
         }
     }
@@ -260,10 +269,12 @@ impl<E: Env> Driver<E> {
     fn do_effect(&mut self, effect: Effect) {
         match effect {
             Effect::Send { to, message } => {
-                let envelope = Envelope { epoch: self.node.epoch(), incarnation: self.incarnation, message };
-                let Ok(bytes) = postcard::to_allocvec(&envelope) else { return };
-                if self.env.send(to, Bytes::from(bytes)) == Sent::Not {
-                    self.input(Input::NotSent { to, message: envelope.message });
+                let frame = Frame::Node(Envelope { epoch: self.node.epoch(), incarnation: self.incarnation, message });
+                let Ok(bytes) = postcard::to_allocvec(&frame) else { return };
+                if self.env.send(to, Bytes::from(bytes)) == Sent::Not
+                    && let Frame::Node(Envelope { message, .. }) = frame
+                {
+                    self.input(Input::NotSent { to, message });
                 }
             }
             Effect::Reply { id, reply } => {
@@ -277,7 +288,10 @@ impl<E: Env> Driver<E> {
                 let _ = self.commands.send(command);
             }
             Effect::Propose { number, expected, change } => self.propose(number, expected, change),
-            Effect::Adopted(config) => self.handle.adopted(config),
+            Effect::Adopted(config) => {
+                self.env.adopted(&config);
+                self.handle.adopted(config);
+            }
             Effect::Observe(event) => self.env.observe(&event),
         }
     }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use crate::{
     id::NodeId,
     node::{Event, Now},
+    placement::Config,
 };
 
 /// What comes in from peers.
@@ -17,7 +18,7 @@ pub enum Incoming {
     Frame {
         /// Who sent it.
         from: NodeId,
-        /// An encoded [`Envelope`](crate::message::Envelope).
+        /// An encoded [`Frame`](crate::message::Frame).
         bytes: Bytes,
     },
     /// The link to a peer broke; frames on their way may be lost.
@@ -58,6 +59,10 @@ pub trait Env: Clone + Send + Sync + 'static {
 
     /// The next thing that comes in. Cancel-safe.
     fn receive(&self) -> impl Future<Output = Incoming> + Send;
+
+    /// The node works by this config from now on: its members are whom to reach and whom to hear. A world whose links are all there
+    /// from the start need do nothing.
+    fn adopted(&self, _config: &Arc<Config>) {}
 
     /// The node's storage.
     fn disk(&self) -> Self::Disk;

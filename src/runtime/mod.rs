@@ -1,5 +1,6 @@
 //! The only code that awaits on a node's behalf: the trait to the world, the driver, the journal, the control log. `runtime/tokio` is production.
 
+mod config_log;
 pub mod control;
 mod driver;
 mod env;
@@ -7,6 +8,7 @@ mod handle;
 pub mod journal;
 pub mod tokio;
 
+pub use config_log::{ConfigLog, start_config_log, tell_members};
 pub use driver::{Changes, Proposal, StartPlan, Started, start};
 pub use env::{Disk, DiskFile, Env, Incoming, Sent};
 pub use handle::{Call, Handle};

@@ -98,7 +98,7 @@ impl Cluster {
         let plan = ControlPlan {
             me: node,
             listed: self.listed.clone(),
-            first: Sample::first(&format!("first by {node}")),
+            first: Some(Sample::first(&format!("first by {node}"))),
             settings: self.settings.clone(),
         };
         let control = control::start(&env, plan, ControlLinks { send, incoming });

@@ -1,4 +1,4 @@
-//! The control log in a world that loses frames, disks and processes; and once in the real one.
+//! The control log in a world that loses frames, disks and processes; once in the real one, and once as the config log of nodes.
 
 mod cluster;
 mod founding;
@@ -7,3 +7,4 @@ mod real;
 mod recovery;
 mod steady;
 mod storm;
+mod wired;

@@ -60,7 +60,7 @@ impl Real {
         let options = PeerOptions {
             config: self.config.clone(),
             me: self.config.member(node).expect("a member").clone(),
-            addresses: self.addresses.clone(),
+            addresses: self.addresses.values().map(|address| (address.clone(), address.clone())).collect(),
             links: LinkSettings::default(),
         };
         let folder = self.folder.path().join(node.to_string());
@@ -72,7 +72,7 @@ impl Real {
             let _ = links.send(to, frame);
         });
         let first = Sample::first(&format!("first by {node}"));
-        let plan = ControlPlan { me: node, listed: self.nodes(), first, settings: ControlSettings::default() };
+        let plan = ControlPlan { me: node, listed: self.nodes(), first: Some(first), settings: ControlSettings::default() };
         let control = control::start(&env, plan, ControlLinks { send, incoming });
         env.spawn(async move {
             loop {

@@ -89,6 +89,7 @@ impl Fake {
         });
         let tokens = Arc::new(TokenKeys::default());
         let app = App {
+            config_log: None,
             handle,
             tokens: tokens.clone(),
             limits: Limits { max_value_bytes: MAX_VALUE_BYTES, ..Limits::default() },

@@ -20,6 +20,8 @@ async fn ready_is_who_has_caught_up_whatever_the_peers() {
     let got = fake.raw("GET", "/readyz", "").await;
     assert_eq!((got.status, got.error().as_str()), (503, "Node has not caught up"));
     assert_eq!(fake.raw("GET", "/livez", "").await.status, 200);
+    let fake = fake.with_status(|status| status.shard = None);
+    assert_eq!(fake.raw("GET", "/readyz", "").await.status, 200, "who is in no shard passes requests on");
 }
 
 #[tokio::test]

@@ -12,3 +12,4 @@ mod keys;
 mod logs;
 mod shards;
 mod view;
+mod waiting;

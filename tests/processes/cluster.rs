@@ -1,4 +1,4 @@
-//! Six processes, their data and their logs in one temporary folder. All end with this value.
+//! Processes, six where nothing else is said, their data and their logs in one temporary folder. All end with this value.
 
 use std::{
     fs::{self, File},
@@ -33,13 +33,16 @@ const STARTS_WITHIN: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(20);
 const LOG_LINES_SHOWN: usize = 15;
 
-/// A cluster of processes. Node `i` is the one with the `i`-th address in sorted order, as in the config.
+/// A cluster of processes. Node `i` is the one with the `i`-th address in sorted order, as in the config; those that join follow.
 pub struct Cluster {
     addresses: Vec<String>,
     config: Arc<Config>,
     processes: Vec<Option<Child>>,
     folder: TempDir,
     variables: Vec<(String, String)>,
+    /// How many nodes were there first.
+    founders: usize,
+    shards: u16,
     /// One cluster at a time: the limits of time are for a machine that runs nothing else.
     _turn: OwnedMutexGuard<()>,
 }
@@ -47,31 +50,42 @@ pub struct Cluster {
 impl Cluster {
     /// All nodes, started at once, with these variables besides the three that they need.
     pub async fn start(variables: &[(&str, &str)]) -> Self {
+        Self::found((NODES, SHARDS), variables).await
+    }
+
+    async fn found((nodes, shards): (usize, u16), variables: &[(&str, &str)]) -> Self {
         static TURN: std::sync::LazyLock<Arc<Mutex<()>>> = std::sync::LazyLock::new(Arc::default);
         let turn = TURN.clone().lock_owned().await;
         binary::path();
-        let addresses: Vec<String> = ports::free(NODES).into_iter().map(|port| format!("127.0.0.1:{port}")).collect();
-        let founding = Founding { view: addresses.clone(), shard_count: SHARDS };
+        let addresses: Vec<String> = ports::free(nodes).into_iter().map(|port| format!("127.0.0.1:{port}")).collect();
+        let founding = Founding { view: addresses.clone(), shard_count: shards };
         let config = Arc::new(Config::found(&founding).expect("a legal founding"));
         let mut cluster = Self {
             addresses,
             config,
-            processes: (0..NODES).map(|_| None).collect(),
+            processes: (0..nodes).map(|_| None).collect(),
             folder: tempfile::tempdir().expect("a temporary folder"),
             variables: variables.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect(),
+            founders: nodes,
+            shards,
             _turn: turn,
         };
-        (0..NODES).for_each(|node| cluster.start_node(node));
+        (0..nodes).for_each(|node| cluster.start_node(node));
         cluster
     }
 
     /// All nodes, once all know each other and answer for both shards.
     pub async fn serving(variables: &[(&str, &str)]) -> Self {
-        let cluster = Self::start(variables).await;
-        let everyone: Vec<usize> = (0..NODES).collect();
+        Self::serving_in((NODES, SHARDS), variables).await
+    }
+
+    /// The same with so many nodes in so many shards.
+    pub async fn serving_in((nodes, shards): (usize, u16), variables: &[(&str, &str)]) -> Self {
+        let cluster = Self::found((nodes, shards), variables).await;
+        let everyone: Vec<usize> = (0..nodes).collect();
         cluster.until_views_are(&everyone, STARTS_WITHIN).await;
         let began = Instant::now();
-        for (node, shard) in everyone.iter().flat_map(|node| (0..SHARDS).map(move |shard| (*node, shard))) {
+        for (node, shard) in everyone.iter().flat_map(|node| (0..shards).map(move |shard| (*node, shard))) {
             let path = format!("/shard/key-count/s{shard}");
             while cluster.answer(node, Method::GET, &path, &Value::Null).await.0 != 200 {
                 assert!(began.elapsed() < STARTS_WITHIN, "node {node} does not answer for s{shard}");
@@ -96,14 +110,32 @@ impl Cluster {
         causeway::runtime::tokio::peer_address(&self.addresses[node]).expect("its own address is one")
     }
 
-    /// Starts a node that is not running.
+    /// Starts a node that is new to the cluster. Its number.
+    pub fn add_node(&mut self) -> usize {
+        self.addresses.push(format!("127.0.0.1:{}", ports::free(1)[0]));
+        self.processes.push(None);
+        let node = self.processes.len() - 1;
+        self.start_node(node);
+        node
+    }
+
+    /// All nodes.
+    pub fn nodes(&self) -> Vec<usize> {
+        (0..self.processes.len()).collect()
+    }
+
+    /// Starts a node that is not running, with the variables that it was given at first: a later one does not say how many shards
+    /// there are.
     pub fn start_node(&mut self, node: usize) {
         assert!(self.processes[node].is_none(), "node {node} runs");
         let log = File::options().create(true).append(true).open(self.log(node)).expect("a log file");
         let mut command = Command::new(binary::path());
         command.arg("serve").env_clear().envs(self.variables.iter().map(|(name, text)| (name, text)));
-        command.env("SOCKET_ADDRESS", &self.addresses[node]).env("VIEW", self.addresses.join(","));
-        command.env("SHARD_COUNT", SHARDS.to_string()).env("DATA_DIR", self.folder.path().join(format!("data-{node}")));
+        let known = &self.addresses[..self.founders.max(node + 1)];
+        command.env("SOCKET_ADDRESS", &self.addresses[node]).env("VIEW", known.join(",")).env("DATA_DIR", self.data(node));
+        if node < self.founders {
+            command.env("SHARD_COUNT", self.shards.to_string());
+        }
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("the same file")).stderr(log);
         self.processes[node] = Some(command.spawn().expect("the program starts"));
     }
@@ -113,6 +145,11 @@ impl Cluster {
         let Some(mut process) = self.processes[node].take() else { return };
         process.kill().expect("a process of ours can be killed");
         process.wait().expect("a process of ours can be waited for");
+    }
+
+    /// Loses the disk of a node that does not run.
+    pub fn wipe(&self, node: usize) {
+        fs::remove_dir_all(self.data(node)).expect("it had a disk");
     }
 
     /// SIGSTOP: from outside as if it were cut off.
@@ -166,7 +203,8 @@ impl Cluster {
 
     /// Waits until all these nodes answer and have exactly these members in their views.
     pub async fn until_views_are(&self, members: &[usize], limit: Duration) {
-        let expected: Vec<String> = members.iter().map(|node| self.addresses[*node].clone()).collect();
+        let mut expected: Vec<String> = members.iter().map(|node| self.addresses[*node].clone()).collect();
+        expected.sort();
         let began = Instant::now();
         loop {
             let mut views = Vec::new();
@@ -203,6 +241,10 @@ impl Cluster {
         assert!(status.expect("a shell runs").success(), "SIG{name} to node {node}");
     }
 
+    fn data(&self, node: usize) -> PathBuf {
+        self.folder.path().join(format!("data-{node}"))
+    }
+
     fn log(&self, node: usize) -> PathBuf {
         self.folder.path().join(format!("log-{node}"))
     }
@@ -211,11 +253,11 @@ impl Cluster {
 impl Drop for Cluster {
     /// SIGKILL ends stopped processes too. After a failure the nodes' last words are shown.
     fn drop(&mut self) {
-        (0..NODES).for_each(|node| self.kill(node));
+        self.nodes().into_iter().for_each(|node| self.kill(node));
         if !thread::panicking() {
             return;
         }
-        for node in 0..NODES {
+        for node in self.nodes() {
             let log = fs::read_to_string(self.log(node)).unwrap_or_default();
             let lines: Vec<&str> = log.lines().collect();
             let last = lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..].join("\n");

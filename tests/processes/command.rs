@@ -93,12 +93,12 @@ async fn signal(name: &str, pid: u32) {
     assert!(status.expect("a shell runs").success(), "SIG{name} to {pid}");
 }
 
-async fn causeway(arguments: &[&str]) -> Output {
+pub async fn causeway(arguments: &[&str]) -> Output {
     timeout(PATIENCE, Command::new(binary::path()).args(arguments).output()).await.expect("it ends").expect("it runs")
 }
 
 /// What it said, and its exit code.
-fn said(output: &Output) -> (String, Option<i32>) {
+pub fn said(output: &Output) -> (String, Option<i32>) {
     (String::from_utf8_lossy(&output.stdout).trim().to_owned(), output.status.code())
 }
 

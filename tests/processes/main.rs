@@ -1,4 +1,4 @@
-//! Real processes: six nodes in two shards on loopback, started from the binary that is shipped, killed and stopped by signals, asked
+//! Real processes: nodes on loopback, six in two shards where nothing else is said, started from the binary that is shipped, killed and stopped by signals, asked
 //! over HTTP. What clients saw is judged by the simulator's own checkers.
 //!
 //! A test ends only processes that it started, and waits with a deadline for what must come true; it never sleeps to let things
@@ -8,6 +8,7 @@
 #![expect(clippy::disallowed_macros, reason = "what happened is said beside the verdict")]
 
 mod binary;
+mod changes;
 mod cluster;
 mod command;
 mod final_scan;

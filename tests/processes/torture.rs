@@ -13,6 +13,7 @@ use causeway_sim::{
     history::SessionId,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+use tokio::task::JoinHandle;
 
 use crate::{
     cluster::{Cluster, NODES},
@@ -40,7 +41,7 @@ async fn no_session_sees_effects_before_causes_and_nothing_acknowledged_is_lost(
 
     let everyone: Vec<usize> = (0..NODES).collect();
     cluster.until_views_are(&everyone, Duration::from_secs(5)).await;
-    let converged = final_scan::converge(&cluster, &run, Duration::from_secs(10)).await;
+    let converged = final_scan::converge(&cluster, &run, Duration::from_secs(10), |key| cluster.replicas(key)).await;
     let took = converged.unwrap_or_else(|violation| panic!("{violation}"));
     let Tally { seen, acknowledged, refused, unknown } = tally;
     println!("{kills} kills; {acknowledged} writes acknowledged, {seen} reads, {refused} refused, {unknown} unknown");
@@ -58,16 +59,16 @@ async fn sessions_without_tokens_are_caught() {
     assert_eq!(violation.property.checker(), "a2_reads", "{violation}");
 }
 
-fn run(cluster: &Cluster, tokens: Tokens, seconds: u64) -> Arc<Run> {
+pub fn run(cluster: &Cluster, tokens: Tokens, seconds: u64) -> Arc<Run> {
     let began = Instant::now();
+    let tokens_of = TokenKeys::default().of_cluster(cluster.config().cluster());
+    let mut judge = Judge::new(cluster.config(), SESSIONS.into(), tokens_of);
+    // From outside nobody hears which config a process works by.
+    judge.ignore("epoch_gate");
     Arc::new(Run {
         tokens,
         addresses: cluster.addresses().to_vec(),
-        judge: Mutex::new(Judge::new(
-            cluster.config(),
-            SESSIONS.into(),
-            TokenKeys::default().of_cluster(cluster.config().cluster()),
-        )),
+        judge: Mutex::new(judge),
         keys: Mutex::default(),
         violation: Mutex::default(),
         began,
@@ -75,19 +76,32 @@ fn run(cluster: &Cluster, tokens: Tokens, seconds: u64) -> Arc<Run> {
     })
 }
 
-/// Load and kills until the time is over or something is wrong. Says how many kills there were, and what clients were told.
+/// Load and kills. Says how many kills there were, and what clients were told.
 async fn work(cluster: &mut Cluster, run: &Arc<Run>) -> (u32, Tally) {
-    let random = |stream: u64| ChaCha8Rng::seed_from_u64(stream);
-    let session = |id| tokio::spawn(Session::new(run.clone(), SessionId(id), random(id.into())).work());
-    let sessions: Vec<_> = (0..SESSIONS).map(session).collect();
+    let sessions = begin(run);
     let kills = nemesis::kill_and_restart(cluster, random(SESSIONS.into()), || run.goes_on()).await;
+    (kills, end(sessions).await)
+}
+
+/// Load, until the run's time is over or something is wrong.
+pub fn begin(run: &Arc<Run>) -> Vec<JoinHandle<Tally>> {
+    let session = |id| tokio::spawn(Session::new(run.clone(), SessionId(id), random(id.into())).work());
+    (0..SESSIONS).map(session).collect()
+}
+
+/// What all sessions together were told.
+pub async fn end(sessions: Vec<JoinHandle<Tally>>) -> Tally {
     let mut tally = Tally::default();
     for session in sessions {
         tally = tally.plus(session.await.expect("a session does not panic"));
     }
-    (kills, tally)
+    tally
 }
 
-fn violation(run: &Run) -> Option<Violation> {
+fn random(stream: u64) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(stream)
+}
+
+pub fn violation(run: &Run) -> Option<Violation> {
     run.violation.lock().expect("no panic under the lock").take()
 }

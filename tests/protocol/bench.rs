@@ -1,7 +1,10 @@
 //! Nodes as plain values, a network that delivers at once or not at all, a journal that is durable when told, and a config log that is
 //! a single register. Effects are values, so nothing here waits for time to pass.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use causeway::{
     clock::Token,
@@ -28,6 +31,10 @@ pub struct Bench {
     pub configs: Vec<Arc<Config>>,
     settings: Settings,
     next_request: u64,
+    /// How many processes were started anew.
+    processes: u64,
+    /// Those of nodes that were.
+    incarnations: BTreeMap<u32, Incarnation>,
 }
 
 impl Bench {
@@ -44,6 +51,8 @@ impl Bench {
             configs: vec![config],
             settings: settings.clone(),
             next_request: 0,
+            processes: 0,
+            incarnations: BTreeMap::new(),
         };
         (0..nodes as u32).for_each(|i| bench.nodes.push(bench.node(i, Recovered::default())));
         bench.run_ms(1_000);
@@ -51,17 +60,32 @@ impl Bench {
     }
 
     fn node(&self, i: u32, recovered: Recovered) -> Node {
-        let config = self.configs.last().expect("there is always a config").clone();
-        let incarnation = Incarnation(u64::from(i) + 100);
+        Node::new(self.plan(i), self.now, recovered)
+    }
+
+    fn plan(&self, i: u32) -> NodePlan {
+        let (config, incarnation) = (self.config(), self.incarnation(i));
         let (settings, seed) = (self.settings.clone(), u64::from(i));
-        let plan = NodePlan { config, me: NodeId(i), settings, incarnation, seed, proposes: true, observed: false };
-        Node::new(plan, self.now, recovered)
+        NodePlan { config, me: NodeId(i), settings, incarnation, seed, proposes: true, observed: false }
+    }
+
+    fn incarnation(&self, i: u32) -> Incarnation {
+        self.incarnations.get(&i).copied().unwrap_or(Incarnation(u64::from(i) + 100))
     }
 
     /// Starts nodes that the config has and that do not run yet.
     pub fn start_new_nodes(&mut self) {
         let rows = self.config().members().len();
         (self.nodes.len()..rows).for_each(|i| self.nodes.push(self.node(i as u32, Recovered::default())));
+    }
+
+    /// A node's disk is lost, and another process of it starts with the variables of the first start.
+    pub fn wipe(&mut self, node: u32) {
+        self.processes += 1;
+        let incarnation = Incarnation(1_000 * self.processes + u64::from(node));
+        let plan = NodePlan { config: self.configs[0].clone(), incarnation, ..self.plan(node) };
+        self.incarnations.insert(node, incarnation);
+        self.nodes[node as usize] = Node::new(plan, self.now, Recovered::default());
     }
 
     /// The newest config.
@@ -131,7 +155,7 @@ impl Bench {
             return;
         }
         let epoch = self.nodes[from.0 as usize].epoch();
-        let envelope = Envelope { epoch, incarnation: Incarnation(u64::from(from.0) + 100), message };
+        let envelope = Envelope { epoch, incarnation: self.incarnation(from.0), message };
         self.nodes[to.0 as usize].handle(self.now, Input::Message { from, envelope });
         turn.push(to.0 as usize);
     }

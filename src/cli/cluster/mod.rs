@@ -153,7 +153,11 @@ impl ClusterArgs {
         let pids = timeout(START_PATIENCE, self.all_ready(config, events)).await;
         let pids = pids.map_err(|_| ClusterError::NotReady(self.dir.clone()))??;
         let specs: Vec<NodeSpec> = config.members().iter().map(|member| self.spec(config, member)).collect();
-        say(&welcome::text(config, &specs, &pids))?;
+        let mut shards = BTreeMap::new();
+        for spec in &specs {
+            shards.extend(shard_of(spec).await.map(|shard| (spec.node, shard)));
+        }
+        say(&welcome::text(&specs, &pids, &shards))?;
         while let Some(Event { node, happening }) = events.recv().await {
             let address = config.member(node).map(|member| member.address.as_str()).unwrap_or_default();
             say(&format!("{:>8.1} s  {address}  {happening}\n", since.elapsed().as_secs_f64()))?;
@@ -193,6 +197,13 @@ impl ClusterArgs {
 async fn view_size(client: &mut Client) -> Option<usize> {
     let (_, body) = client.send(Outgoing::new(Method::GET, "/view"), START_PATIENCE).await.ok()?;
     Some(body["view"].as_array()?.len())
+}
+
+/// As the node itself says: what it was founded in may be long ago.
+async fn shard_of(spec: &NodeSpec) -> Option<String> {
+    let asked = Outgoing::new(Method::GET, "/shard/node-shard-id");
+    let (_, body) = Client::new(spec.address.as_str()).send(asked, START_PATIENCE).await.ok()?;
+    body["node-shard-id"].as_str().map(str::to_owned)
 }
 
 /// Looked at before anything is started, since a cluster that lacks a node because of its port is of no use.

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 
 use super::child::NodeSpec;
-use crate::{id::NodeId, placement::Config};
+use crate::id::NodeId;
 
 /// The whole text.
-pub(super) fn text(config: &Config, specs: &[NodeSpec], pids: &BTreeMap<NodeId, u32>) -> String {
+pub(super) fn text(specs: &[NodeSpec], pids: &BTreeMap<NodeId, u32>, shards: &BTreeMap<NodeId, String>) -> String {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
     table.set_header(["node", "shard", "pid", "data"]);
     for spec in specs {
-        let shard = config.seat(spec.node).map(|seat| seat.shard.to_string()).unwrap_or_default();
+        let shard = shards.get(&spec.node).cloned().unwrap_or_default();
         let pid = pids.get(&spec.node).map(u32::to_string).unwrap_or_default();
         table.add_row([spec.address.clone(), shard, pid, spec.data.display().to_string()]);
     }

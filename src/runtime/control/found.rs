@@ -38,7 +38,11 @@ impl<D: Decided> Room<D> {
             let enough = if patient { self.plan.listed.len() } else { majority(self.plan.listed.len()) };
             let promised = self.shelf.read(|content| content.founding.promised());
             round = u32::max(round, promised.round) + 1;
-            match self.attempt(Ballot { round, node: self.plan.me.0 }, enough).await {
+            let attempt = match self.plan.first.clone() {
+                Some(first) => self.attempt(Ballot { round, node: self.plan.me.0 }, enough, first).await,
+                None => self.look_for_group().await,
+            };
+            match attempt {
                 Attempt::InGroup(group) => self.settle(group, None).await.ok()?,
                 Attempt::Settled(founding) => {
                     self.settle(founding.group, Some(founding.clone())).await.ok()?;
@@ -58,7 +62,12 @@ impl<D: Decided> Room<D> {
         Some(())
     }
 
-    async fn attempt(self: &Arc<Self>, ballot: Ballot, enough: usize) -> Attempt<D> {
+    /// Asks whether there is a group, and nothing else: everybody may promise the lowest ballot.
+    async fn look_for_group(self: &Arc<Self>) -> Attempt<D> {
+        self.ask_listed(&Ask::Prepare(Ballot::default())).await.map_or_else(|why| why, |_| Attempt::TooFew)
+    }
+
+    async fn attempt(self: &Arc<Self>, ballot: Ballot, enough: usize, first: D) -> Attempt<D> {
         let mut promises = Promises::none();
         for (member, promise) in match self.ask_listed(&Ask::Prepare(ballot)).await {
             Ok(promises) => promises,
@@ -74,19 +83,13 @@ impl<D: Decided> Room<D> {
             return Attempt::TooFew;
         }
         let nonce = self.random();
-        let founding = promises.founding(|voters| self.new_founding(nonce, voters));
+        let founding = promises.founding(|voters| new_founding(nonce, voters, first));
         let answers = match self.ask_listed(&Ask::Accept(ballot, founding.clone())).await {
             Ok(answers) => answers,
             Err(why) => return why,
         };
         let accepted = answers.iter().filter(|(_, promise)| *promise == Promise::Accepted).count();
         if accepted >= majority(self.plan.listed.len()) { Attempt::Settled(founding) } else { Attempt::TooFew }
-    }
-
-    fn new_founding(&self, nonce: u64, voters: BTreeSet<MemberId>) -> Founding<D> {
-        let first = self.plan.first.clone();
-        let group = Group { generation: first.epoch().generation, nonce };
-        Founding { group, machine: Arc::new(Machine::founded(first)), voters }
     }
 
     /// Asks all listed nodes, this one too, and gives what they promised; or why that does not matter.
@@ -108,6 +111,11 @@ impl<D: Decided> Room<D> {
         }
         Ok(promises)
     }
+}
+
+fn new_founding<D: Decided>(nonce: u64, voters: BTreeSet<MemberId>, first: D) -> Founding<D> {
+    let group = Group { generation: first.epoch().generation, nonce };
+    Founding { group, machine: Arc::new(Machine::founded(first)), voters }
 }
 
 /// What came of an attempt.

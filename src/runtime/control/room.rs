@@ -44,8 +44,8 @@ pub struct ControlPlan<D> {
     pub me: NodeId,
     /// The nodes that an operator listed, this one among them: they found a cluster where there is none.
     pub listed: BTreeSet<NodeId>,
-    /// The first state, if this node is who gets to found.
-    pub first: D,
+    /// The first state, if this node gets to found. Without one it never founds: it joins the group that there is.
+    pub first: Option<D>,
     /// What an operator set.
     pub settings: ControlSettings,
 }

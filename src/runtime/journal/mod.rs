@@ -80,6 +80,15 @@ pub async fn open<D: Disk>(disk: D, options: &JournalOptions) -> Result<(Journal
     Ok((journal, found.recovered))
 }
 
+/// The newest marks on a disk that can be read, before a journal is opened there.
+///
+/// # Errors
+/// The disk fails.
+pub async fn peek<D: Disk>(disk: &D) -> Result<Option<MarksContent>, JournalError> {
+    let marks = marks_writer::read_marks(disk).await.map_err(disk_error(MARKS_NAME))?;
+    Ok(marks.newest().map(|(_, _, content)| content.clone()))
+}
+
 impl<D: Disk> Journal<D> {
     /// What it counts, also while it runs.
     pub fn stats(&self) -> Arc<JournalStats> {

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     id::NodeId,
     node::Now,
+    placement::Config,
     runtime::{Env, Incoming, Sent},
 };
 
@@ -108,6 +109,10 @@ impl Env for TokioEnv {
 
     async fn receive(&self) -> Incoming {
         self.0.peers.receive().await
+    }
+
+    fn adopted(&self, config: &Arc<Config>) {
+        self.0.peers.adopt(config);
     }
 
     fn disk(&self) -> FolderDisk {

@@ -2,20 +2,53 @@
 //!
 //! A connection carries one direction only. The caller sends a [`Hello`], the called node answers with a [`Verdict`], and from then
 //! on the caller sends frames. A cluster's id is derived from its first config, so one whose variables differ on some node refuses
-//! to mix; a restored cluster differs from its past by the generation.
+//! to mix. A caller of an older generation is let in: what it says is not heard, and it is told that it is behind.
+//!
+//! A node that knows no config yet says [`Greeting::WhoBelongs`] and gets an [`Introduction`].
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    id::{Epoch, Incarnation, NodeId},
+    id::{Incarnation, NodeId},
     placement::Config,
 };
 
 /// The longest hello or verdict: what a stranger may have us hold.
 pub const HELLO_BYTES_CAP: usize = 4 << 10;
 
-/// What a caller says first.
+/// The first frame on a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Greeting {
+    /// From a peer, which goes on with frames.
+    Link(Hello),
+    /// From a node that is new, or has lost its disk: which cluster is this, and who belongs to it?
+    WhoBelongs {
+        /// The caller's address.
+        address: String,
+    },
+}
+
+/// What a node is told that asks who belongs to the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Introduction {
+    /// It does: this is the config.
+    Belongs(Arc<Config>),
+    /// It does not; somebody must add it to the view first.
+    Stranger,
+}
+
+impl Introduction {
+    /// For a node at this address.
+    pub fn to(address: &str, config: Arc<Config>) -> Self {
+        let belongs = config.by_address(address).is_some_and(|member| !member.removed);
+        if belongs { Self::Belongs(config) } else { Self::Stranger }
+    }
+}
+
+/// What a peer says first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// The caller's cluster.
@@ -28,8 +61,6 @@ pub struct Hello {
     pub to: NodeId,
     /// The caller's process.
     pub incarnation: Incarnation,
-    /// The caller's epoch.
-    pub epoch: Epoch,
 }
 
 /// What it is answered.
@@ -48,14 +79,6 @@ pub enum Refused {
         theirs: u64,
         /// Ours.
         ours: u64,
-    },
-    /// The caller has not heard that the cluster was restored or forced to recover, or we have not.
-    #[error("generation {theirs} is not ours, {ours}")]
-    OtherGeneration {
-        /// The caller's.
-        theirs: u32,
-        /// Ours.
-        ours: u32,
     },
     /// No such node, or its address is another.
     #[error("no node {0} with address {1}")]
@@ -78,9 +101,6 @@ pub fn judge(hello: &Hello, config: &Config, me: NodeId) -> Result<(), Refused> 
     if hello.cluster != config.cluster() {
         return Err(Refused::OtherCluster { theirs: hello.cluster, ours: config.cluster() });
     }
-    if hello.epoch.generation != config.epoch().generation {
-        return Err(Refused::OtherGeneration { theirs: hello.epoch.generation, ours: config.epoch().generation });
-    }
     let known = config.member(hello.from).is_some_and(|member| member.address == hello.address);
     if !known || hello.from == me {
         return Err(Refused::UnknownNode(hello.from, hello.address.clone()));
@@ -94,28 +114,20 @@ pub fn judge(hello: &Hello, config: &Config, me: NodeId) -> Result<(), Refused> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::placement::Founding;
+    use crate::placement::{Change, Departure, Founding};
 
     #[test]
     fn each_lie_has_its_refusal() {
         let view = vec!["a:1".to_owned(), "b:1".to_owned()];
         let config = Config::found(&Founding { view, shard_count: 1 }).expect("two nodes, one shard");
         let me = NodeId(1);
-        let truth = Hello {
-            cluster: config.cluster(),
-            from: NodeId(0),
-            address: "a:1".to_owned(),
-            to: me,
-            incarnation: Incarnation(7),
-            epoch: config.epoch(),
-        };
+        let truth =
+            Hello { cluster: config.cluster(), from: NodeId(0), address: "a:1".to_owned(), to: me, incarnation: Incarnation(7) };
         assert_eq!(judge(&truth, &config, me), Ok(()));
 
         let ours = config.cluster();
         let other_cluster = Hello { cluster: 5, ..truth.clone() };
         assert_eq!(judge(&other_cluster, &config, me), Err(Refused::OtherCluster { theirs: 5, ours }));
-        let restored = Hello { epoch: Epoch { generation: 3, number: 1 }, ..truth.clone() };
-        assert_eq!(judge(&restored, &config, me), Err(Refused::OtherGeneration { theirs: 3, ours: 0 }));
         let nobody = Hello { from: NodeId(9), ..truth.clone() };
         assert_eq!(judge(&nobody, &config, me), Err(Refused::UnknownNode(NodeId(9), "a:1".to_owned())));
         let moved = Hello { address: "c:1".to_owned(), ..truth.clone() };
@@ -124,5 +136,16 @@ mod tests {
         assert_eq!(judge(&mirror, &config, me), Err(Refused::UnknownNode(me, "b:1".to_owned())));
         let lost = Hello { to: NodeId(0), ..truth };
         assert_eq!(judge(&lost, &config, me), Err(Refused::NotMe { meant: NodeId(0), is: me }));
+    }
+
+    #[test]
+    fn who_belongs_is_told_the_config_and_nobody_else_is() {
+        let view = vec!["a:1".to_owned(), "b:1".to_owned()];
+        let config = Config::found(&Founding { view, shard_count: 1 }).expect("two nodes, one shard");
+        let out = config.changed(&Change::Remove { node: NodeId(0), how: Departure::Cut }).expect("another replica is left");
+        let (config, out) = (Arc::new(config), Arc::new(out));
+        assert_eq!(Introduction::to("a:1", config.clone()), Introduction::Belongs(config.clone()));
+        assert_eq!(Introduction::to("c:1", config), Introduction::Stranger);
+        assert_eq!(Introduction::to("a:1", out), Introduction::Stranger);
     }
 }

@@ -1,4 +1,4 @@
-//! The outgoing connection to one peer: called again and again, for as long as the node runs.
+//! The outgoing connection to one peer: called again and again, for as long as the node runs and the peer is in the view.
 //!
 //! It carries frames one way, from here to there. While it stands its [`Queue`] is open; when it breaks the queue is emptied and
 //! the node is told, after which nothing that was handed to it can arrive any more.
@@ -16,12 +16,11 @@ use tokio::{
 
 use super::{
     frame::{FrameDecoder, FrameError, encode_frame},
-    hello::{HELLO_BYTES_CAP, Hello, Refused, Verdict},
-    inbox::Inbox,
+    hello::{Greeting, HELLO_BYTES_CAP, Hello, Refused, Verdict},
+    peers::Links,
     queue::Queue,
     read::{ReadError, read_frame},
     socket,
-    stats::LinkStats,
 };
 use crate::runtime::Incoming;
 
@@ -59,18 +58,14 @@ enum LinkError {
 
 /// The outgoing connection to one peer.
 pub(super) struct Link {
+    /// Where the node is told of breaks, and breaks are counted.
+    pub(super) links: Arc<Links>,
     /// What we say first; names the peer.
     pub(super) hello: Hello,
     /// Where the peer listens for its peers.
     pub(super) address: String,
     /// What waits to be sent.
     pub(super) queue: Arc<Queue>,
-    /// Where the node is told of breaks.
-    pub(super) inbox: Inbox,
-    /// Where it is counted.
-    pub(super) stats: Arc<LinkStats>,
-    /// How long data may stay unacknowledged.
-    pub(super) link_timeout: Duration,
     /// For the retries' jitter.
     pub(super) seed: u64,
 }
@@ -89,7 +84,7 @@ impl Link {
                     let Err(error) = self.carry(stream).await;
                     tracing::warn!(%peer, address = %self.address, %error, "link down");
                     told.clear();
-                    self.inbox.put(Incoming::LinkDown(peer)).await;
+                    self.links.inbox.put(Incoming::LinkDown(peer)).await;
                     if since.elapsed() >= STOOD {
                         backoff.delay = RETRY_FIRST;
                     }
@@ -101,15 +96,18 @@ impl Link {
                 }
                 Err(_) => {}
             }
+            if self.links.let_go(peer) {
+                return;
+            }
             sleep(backoff.next()).await;
         }
     }
 
     /// A connection on which the peer has let us in.
     async fn call(&self) -> Result<TcpStream, LinkError> {
-        let mut stream = socket::connect(&self.address, self.link_timeout).await?;
+        let mut stream = socket::connect(&self.address, self.links.timeout()).await?;
         let mut greeting = bytes::BytesMut::new();
-        encode_frame(&postcard::to_stdvec(&self.hello)?, &mut greeting)?;
+        encode_frame(&postcard::to_stdvec(&Greeting::Link(self.hello.clone()))?, &mut greeting)?;
         stream.write_all(&greeting).await?;
         let mut decoder = FrameDecoder::new(HELLO_BYTES_CAP);
         let answer = timeout(VERDICT_WAIT, read_frame(&mut stream, &mut decoder)).await.map_err(io::Error::from)??;
@@ -119,7 +117,7 @@ impl Link {
 
     /// Writes what is queued until the connection breaks. When this returns, the socket and all that it held are gone.
     async fn carry(&self, mut stream: TcpStream) -> Result<Infallible, LinkError> {
-        self.stats.connected.add(1);
+        self.links.stats.connected.add(1);
         self.queue.open();
         let (mut reader, mut writer) = stream.split();
         let mut talkback = [0];
@@ -136,13 +134,13 @@ impl Link {
                     if let Err(error) = writer.write_all(&batch).await {
                         break error;
                     }
-                    self.stats.writes.add(1);
-                    self.stats.sent_bytes.add(batch.len() as u64);
+                    self.links.stats.writes.add(1);
+                    self.links.stats.sent_bytes.add(batch.len() as u64);
                 }
             } => Err(error.into()),
         };
         self.queue.close();
-        self.stats.broken.add(1);
+        self.links.stats.broken.add(1);
         result
     }
 }

@@ -3,9 +3,15 @@
 //! A peer has one of them at a time. A newer one ends the older, and starts only when the older one's reader is gone and the node has
 //! been told: frames of two connections never mix.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{Arc, Mutex as Table, PoisonError},
+    time::Duration,
+};
 
 use bytes::BytesMut;
+use serde::Serialize;
 use thiserror::Error;
 use tokio::{
     io::AsyncWriteExt,
@@ -17,17 +23,12 @@ use tokio::{
 
 use super::{
     frame::{FrameDecoder, FrameError, PAYLOAD_BYTES_CAP, encode_frame},
-    hello::{HELLO_BYTES_CAP, Hello, Refused, Verdict, judge},
-    inbox::Inbox,
+    hello::{Greeting, HELLO_BYTES_CAP, Introduction, Refused, Verdict, judge},
+    peers::Links,
     read::{ReadError, read_frame},
     socket,
-    stats::LinkStats,
 };
-use crate::{
-    id::{Incarnation, NodeId},
-    placement::Config,
-    runtime::Incoming,
-};
+use crate::{id::NodeId, runtime::Incoming};
 
 /// Connections that have not said who they are, at most.
 const STRANGERS: usize = 64;
@@ -57,6 +58,9 @@ enum Closed {
     /// The same peer has made a newer one.
     #[error("replaced by a newer connection")]
     Replaced,
+    /// The caller wanted to know who belongs to the cluster, and does.
+    #[error("told who belongs to the cluster")]
+    Introduced,
 }
 
 /// One peer's place: the number of its newest connection, and whose turn it is to read.
@@ -68,24 +72,15 @@ struct Place {
 
 /// Where peers call.
 pub(super) struct Listener {
-    config: Arc<Config>,
-    me: NodeId,
-    incarnation: Incarnation,
-    link_timeout: Duration,
-    inbox: Inbox,
-    stats: Arc<LinkStats>,
-    places: Vec<Place>,
+    links: Arc<Links>,
+    places: Table<BTreeMap<NodeId, Arc<Place>>>,
     strangers: Arc<Semaphore>,
 }
 
 impl Listener {
-    /// Lets in the nodes of a config.
-    pub(super) fn new(hello: &Hello, config: Arc<Config>, link_timeout: Duration, inbox: Inbox, stats: Arc<LinkStats>) -> Self {
-        let place = |_: &_| Place { newest: watch::Sender::new(0), turn: Mutex::new(()) };
-        let places = config.members().iter().map(place).collect();
-        let strangers = Arc::new(Semaphore::new(STRANGERS));
-        let (me, incarnation) = (hello.from, hello.incarnation);
-        Self { config, me, incarnation, link_timeout, inbox, stats, places, strangers }
+    /// Lets in the nodes of the config.
+    pub(super) fn new(links: Arc<Links>) -> Self {
+        Self { links, places: Table::default(), strangers: Arc::new(Semaphore::new(STRANGERS)) }
     }
 
     /// Accepts until dropped, and every connection with it.
@@ -113,17 +108,26 @@ impl Listener {
                     Err(closed) => closed,
                 };
                 connection.listener.count(&closed);
-                tracing::warn!(%caller, reason = %closed, "closed a peer's connection");
+                match closed {
+                    Closed::Introduced => tracing::debug!(%caller, "a node asked who belongs to the cluster"),
+                    closed => tracing::warn!(%caller, reason = %closed, "closed a peer's connection"),
+                }
             });
         }
     }
 
     fn count(&self, closed: &Closed) {
         match closed {
-            Closed::Read(ReadError::Frame(_)) => self.stats.bad_frames.add(1),
-            Closed::Refused(_) => self.stats.refused.add(1),
+            Closed::Read(ReadError::Frame(_)) => self.links.stats.bad_frames.add(1),
+            Closed::Refused(_) => self.links.stats.refused.add(1),
             _ => {}
         }
+    }
+
+    fn place(&self, peer: NodeId) -> Arc<Place> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Place { newest: watch::Sender::new(0), turn: Mutex::new(()) });
+        places.entry(peer).or_insert_with(new).clone()
     }
 }
 
@@ -137,27 +141,39 @@ struct Connection {
 impl Connection {
     /// Hears who calls; a caller that is not let in is told why.
     async fn greet(&mut self) -> Result<NodeId, Closed> {
-        socket::prepare(&self.stream, self.listener.link_timeout)?;
+        socket::prepare(&self.stream, self.listener.links.timeout())?;
         let first = timeout(HELLO_WAIT, read_frame(&mut self.stream, &mut self.decoder)).await;
         let first = first.map_err(|_| Closed::Silent)??;
-        let judged = postcard::from_bytes::<Hello>(&first).map_err(|_| Refused::NoHello).and_then(|hello| {
-            judge(&hello, &self.listener.config, self.listener.me)?;
-            Ok(hello.from)
-        });
+        let config = self.listener.links.config();
+        let judged = match postcard::from_bytes(&first) {
+            Ok(Greeting::Link(hello)) => judge(&hello, &config, self.listener.links.me()).map(|()| hello.from),
+            Ok(Greeting::WhoBelongs { address }) => return self.introduce(&Introduction::to(&address, config)).await,
+            Err(_) => Err(Refused::NoHello),
+        };
         match judged {
             Ok(peer) => Ok(peer),
             Err(refused) => {
-                self.answer(&Err(refused.clone())).await?;
-                // Closing throws away what was not sent yet: give the caller time to read why, and to close first.
-                let _ = timeout(HELLO_WAIT, read_frame(&mut self.stream, &mut self.decoder)).await;
+                self.answer(&Verdict::Err(refused.clone())).await?;
+                self.let_close().await;
                 Err(refused.into())
             }
         }
     }
 
-    async fn answer(&mut self, verdict: &Verdict) -> Result<(), Closed> {
+    async fn introduce(&mut self, introduction: &Introduction) -> Result<NodeId, Closed> {
+        self.answer(introduction).await?;
+        self.let_close().await;
+        Err(Closed::Introduced)
+    }
+
+    /// Closing throws away what was not sent yet: gives the caller time to read it, and to close first.
+    async fn let_close(&mut self) {
+        let _ = timeout(HELLO_WAIT, read_frame(&mut self.stream, &mut self.decoder)).await;
+    }
+
+    async fn answer(&mut self, answer: &impl Serialize) -> Result<(), Closed> {
         let mut bytes = BytesMut::new();
-        let payload = postcard::to_stdvec(verdict).map_err(io::Error::other)?;
+        let payload = postcard::to_stdvec(answer).map_err(io::Error::other)?;
         encode_frame(&payload, &mut bytes)?;
         Ok(self.stream.write_all(&bytes).await?)
     }
@@ -165,7 +181,7 @@ impl Connection {
     /// Reads a peer's frames until the connection ends or a newer one takes its place.
     async fn read(&mut self, peer: NodeId) -> Closed {
         let listener = self.listener.clone();
-        let place = &listener.places[peer.0 as usize];
+        let place = listener.place(peer);
         place.newest.send_modify(|newest| *newest += 1);
         let mut newest = place.newest.subscribe();
         let mine = *newest.borrow_and_update();
@@ -173,17 +189,19 @@ impl Connection {
         if *newest.borrow() != mine {
             return Closed::Replaced;
         }
-        if let Err(closed) = self.answer(&Ok(listener.incarnation)).await {
+        if let Err(closed) = self.answer(&Verdict::Ok(listener.links.incarnation)).await {
             return closed;
         }
         self.decoder.set_payload_bytes_cap(PAYLOAD_BYTES_CAP);
+        // One that was taken out of the view is answered for as long as it asks.
+        listener.links.reach(peer);
         let closed = tokio::select! {
             biased;
             _ = newest.changed() => Closed::Replaced,
             closed = self.pass_on(peer) => closed,
         };
-        listener.stats.broken.add(1);
-        listener.inbox.put(Incoming::LinkDown(peer)).await;
+        listener.links.stats.broken.add(1);
+        listener.links.inbox.put(Incoming::LinkDown(peer)).await;
         closed
     }
 
@@ -192,8 +210,8 @@ impl Connection {
         loop {
             match read_frame(&mut self.stream, &mut self.decoder).await {
                 Ok(bytes) => {
-                    self.listener.stats.received_frames.add(1);
-                    self.listener.inbox.put(Incoming::Frame { from, bytes }).await;
+                    self.listener.links.stats.received_frames.add(1);
+                    self.listener.links.inbox.put(Incoming::Frame { from, bytes }).await;
                 }
                 Err(error) => return error.into(),
             }

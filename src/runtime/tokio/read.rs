@@ -10,7 +10,7 @@ use super::frame::{FrameDecoder, FrameError};
 
 /// Why no further frame comes.
 #[derive(Debug, Error)]
-pub(super) enum ReadError {
+pub enum ReadError {
     /// The other end closed the connection between two frames.
     #[error("closed by the other end")]
     Closed,
