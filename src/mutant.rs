@@ -155,6 +155,8 @@ mutants! {
     FinishBeforeSealed => "finish-before-sealed",
     /// The emptiest shards get the larger shares.
     MoveNotMinimal => "move-not-minimal",
+    /// A node that left its shard and came back goes on with what it had.
+    OldReplicaKept => "old-replica-kept",
     /// An actor that was cut off is never retired.
     CutActorKept => "cut-actor-kept",
 }

@@ -228,7 +228,7 @@ impl Node {
 
     fn change_actor(&mut self, (actor, shard): (ActorId, ShardId)) {
         reached(Mark::ActorChanged);
-        if actor != ActorId::NONE && shard == self.shard && self.standing.serves() && !self.adoption.needs_base() {
+        if self.goes_on(actor) && shard == self.shard && self.standing.serves() && !self.adoption.needs_base() {
             // The same shard under a new name: what is here stays.
             self.adoption.holds = Some(self.actor);
             return self.stand_anew();
@@ -252,11 +252,16 @@ impl Node {
         }
     }
 
-    /// Whether what the disk holds is this actor's, by its marks: a former actor of this node in the same shard will do.
+    /// Whether what the disk holds is this actor's, by its marks.
     pub(super) fn is_ours(&self, holds: Option<ActorId>) -> bool {
-        let config = &self.plan.config;
-        let former = |actor| config.actor(actor).is_some_and(|found| found.node == self.plan.me && found.shard == self.shard);
-        config.parent().is_none() || holds.is_some_and(|actor| actor == self.actor || former(actor))
+        self.plan.config.parent().is_none() || holds.is_some_and(|actor| self.goes_on(actor))
+    }
+
+    /// Whether this node's actor goes on with the replica of a former one: it does if the shard has never been without it in between.
+    /// Else others may have been retired meanwhile, of whom not everything is here.
+    fn goes_on(&self, former: ActorId) -> bool {
+        let seat = self.plan.config.seat(self.plan.me).filter(|_| former != ActorId::NONE);
+        seat.is_some_and(|seat| former >= seat.unbroken_since || planted(Mutant::OldReplicaKept))
     }
 
     /// What a former actor kept is void.
@@ -355,6 +360,6 @@ impl Node {
 }
 
 /// Whether an actor pushes and answers.
-fn speaks(standing: Standing) -> bool {
+pub(super) fn speaks(standing: Standing) -> bool {
     matches!(standing, Standing::Serving | Standing::Leaving { .. })
 }

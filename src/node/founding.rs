@@ -226,9 +226,9 @@ impl Node {
 
     /// What is found of slots that are still to come is of an earlier time, when this shard had them.
     fn drop_incomplete(&mut self) {
-        let incomplete = self.incomplete();
-        if !incomplete.is_empty() {
-            let rest = self.kept.slots().filter(|slot| !incomplete.contains(*slot)).collect();
+        let coming = self.coming_slots();
+        if !self.has_copied() && !coming.is_empty() {
+            let rest = self.kept.slots().filter(|slot| !coming.contains(*slot)).collect();
             self.table.keep_slots(&rest);
         }
     }

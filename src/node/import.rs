@@ -7,7 +7,7 @@
 //! While a shard gives or gets slots, none of its replicas forgets anything: a tombstone that one has dropped would be missed by
 //! one that is still to get what it hides.
 
-use super::{Event, Node, transfer::Purpose};
+use super::{Event, Node, adopt::speaks, transfer::Purpose};
 use crate::{
     clock::{Hlc, VersionVector},
     id::{ActorId, Epoch, NodeId, ShardId, Slot},
@@ -54,10 +54,10 @@ impl Node {
         actors
     }
 
-    /// The slots that are not to be shown or passed on: they are still being taken over.
-    pub(super) fn incomplete(&self) -> SlotSet {
-        let Some(migration) = self.plan.config.migration().filter(|_| !self.has_copied()) else { return SlotSet::default() };
-        migration.into_shard(self.shard).fold(SlotSet::default(), |slots, one| slots.union(&one.slots))
+    /// The slots that this shard is to get in the migration under way.
+    pub(super) fn coming_slots(&self) -> SlotSet {
+        let coming = self.plan.config.migration().into_iter().flat_map(|migration| migration.into_shard(self.shard));
+        coming.fold(SlotSet::default(), |slots, one| slots.union(&one.slots))
     }
 
     /// Whether this replica holds all that its shard is to get, as it was at some time, durably.
@@ -106,7 +106,9 @@ impl Node {
             return;
         }
         for source in self.sources() {
-            let nodes: Vec<NodeId> = self.plan.config.writers_of(source).map(|actor| actor.node).collect();
+            // Who was cut off has missed what the others wrote since.
+            let givers = self.plan.config.writers_of(source).filter(|actor| speaks(actor.standing));
+            let nodes: Vec<NodeId> = givers.map(|actor| actor.node).collect();
             let able = |node: &NodeId| {
                 let serves = self.view.get(*node).is_some_and(|peer| peer.heartbeat.serves);
                 serves && self.view.repairs(*node, self.now.monotonic_us)
@@ -181,7 +183,7 @@ impl Node {
 
     /// Whether this replica has all that was accepted elsewhere for what it owns: else it can only wait.
     pub(super) fn holds_slot(&self, slot: Slot) -> bool {
-        self.has_copied() || !self.incomplete().contains(slot) || planted(Mutant::ImportWithoutBase)
+        self.has_copied() || !self.coming_slots().contains(slot) || planted(Mutant::ImportWithoutBase)
     }
 
     /// The vector without the actors that are not to be spoken of.

@@ -80,7 +80,11 @@ impl Node {
         let counts = |actor: &ActorId| self.stability.reports.contains_key(actor) || !planted(Mutant::StableWithoutSilent);
         let least = reporters.filter(counts).map(|actor| self.least_in_epoch(actor)).min().unwrap_or_default();
         self.raise_stable(least);
-        if !self.snapshot.is_under_way() && !self.is_moving() {
+        // Nothing is forgotten while slots move or come: what a tombstone hides may still be on its way here.
+        if self.is_moving() || self.takes_over() || self.adoption.needs_base() {
+            return;
+        }
+        if !self.snapshot.is_under_way() {
             self.move_horizon();
         }
         for (key, order) in self.table.stabilise(self.stability.horizon, SETTLE_AT_ONCE) {

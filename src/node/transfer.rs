@@ -21,8 +21,8 @@ use crate::{
     mark::{Mark, reached},
     message::{Message, SnapshotPart},
     mutant::{Mutant, planted},
-    placement::{SLOTS, slot_of},
-    store::Horizon,
+    placement::{SLOTS, SlotSet, slot_of},
+    store::{Horizon, Key, Version},
 };
 
 /// A part that does not come for this long is asked for again; after the second time the transfer is given up.
@@ -116,11 +116,7 @@ impl Node {
         let until = self.table.until(slot, self.plan.settings.part_bytes).min(end);
         let (vector, horizon) = (self.vector_for_peers(), self.table.horizon());
         let operations = if until == end { self.operations.all() } else { Vec::new() };
-        let incomplete = self.incomplete();
-        let mut entries = self.table.entries(slot.0..until);
-        if !incomplete.is_empty() {
-            entries.retain(|(key, _)| !incomplete.contains(slot_of(key)));
-        }
+        let entries = self.table.entries(slot.0..until);
         let copied = self.import.copied;
         self.send(from, Message::SnapshotPart(SnapshotPart { from: slot, until, vector, copied, horizon, entries, operations }));
     }
@@ -160,10 +156,13 @@ impl Node {
             part.entries.iter().for_each(|(key, versions)| self.table.correct(key, versions));
         }
         self.clock.observe(part.vector.iter().map(|(_, hlc)| hlc).max().unwrap_or_default());
+        // A peer that has not yet taken over what this shard gets tells nothing by what it lacks of that.
+        let begun = self.plan.config.migration().map(|migration| migration.begun);
+        let is_partial = !matches!(transfer.purpose, Purpose::Import(_)) && part.copied != begun;
         // A peer that works by another config may have slots that are none of this replica's.
         let mut entries = part.entries;
         entries.retain(|(key, _)| self.kept.contains(slot_of(key)));
-        for (key, versions) in self.table.install(part.from.0..part.until, &part.vector, &entries) {
+        for (key, versions) in self.install_part(&part.vector, part.from.0..part.until, &entries, is_partial) {
             for version in &versions {
                 self.clock.observe(version.dot.hlc);
             }
@@ -180,6 +179,32 @@ impl Node {
             reached(Mark::TransferInParts);
             self.ask_for_part();
         }
+    }
+
+    fn install_part(
+        &mut self,
+        vector: &VersionVector,
+        slots: Range<u16>,
+        entries: &[(Key, Vec<Version>)],
+        is_partial: bool,
+    ) -> Vec<(Key, Vec<Version>)> {
+        let heard = self.heard_actors();
+        let coming = if is_partial { self.coming_slots() } else { SlotSet::default() };
+        let imports = matches!(self.transfer.as_ref().map(|transfer| transfer.purpose), Some(Purpose::Import(_)));
+        let begun = self.plan.config.migration().map(|migration| migration.begun);
+        // What this shard wrote when it had the slot before came back with its new owner's, or was superseded there.
+        let is_from_before = |version: &Version| {
+            let config = &self.plan.config;
+            let is_ours = config.actor(version.dot.actor).is_some_and(|actor| actor.shard == self.shard);
+            is_ours && version.dependencies.as_ref().map(|token| token.epoch()) < begun
+        };
+        // Who is heard no more, retired or of a former owner, is in no vector, and whole at everybody who serves.
+        let applied = |key: &Key, version: &Version| {
+            let dot = version.dot;
+            let is_known = vector.contains(dot) || !heard.contains(&dot.actor) || (imports && is_from_before(version));
+            is_known && !(is_partial && coming.contains(slot_of(key)))
+        };
+        self.table.install(slots, applied, entries)
     }
 
     /// This node's own snapshot is on its disk: what was taken over before it counts as applied.

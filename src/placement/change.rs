@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::{Actor, Config, Member, Migration, Move, Standing, rebalance};
 use crate::{
     clock::Hlc,
-    id::{ActorId, Epoch, NodeId, ShardId},
+    id::{ActorId, NodeId, ShardId},
 };
 
 /// The most shards of a cluster.
@@ -185,7 +185,7 @@ impl Config {
         let seat = *self.seat(node).ok_or(Refused::NoSeat)?;
         self.freeze(seat.actor)?;
         self.row(node)?.disk += 1;
-        self.give_seat(node, seat.shard)
+        self.give_seat(node, seat.shard, Some(seat.unbroken_since))
     }
 
     fn remove(&mut self, node: NodeId, how: Departure) -> Result<(), Refused> {
@@ -217,7 +217,7 @@ impl Config {
         if self.row(node)?.actor.is_some() {
             return Err(Refused::HasSeat);
         }
-        self.give_seat(node, shard)
+        self.give_seat(node, shard, None)
     }
 
     fn leave(&mut self, node: NodeId) -> Result<(), Refused> {
@@ -336,19 +336,22 @@ impl Config {
         self.members.get_mut(node.0 as usize).filter(|member| !member.removed).ok_or(Refused::NoSuchNode)
     }
 
-    fn give_seat(&mut self, node: NodeId, shard: ShardId) -> Result<(), Refused> {
+    /// A new actor, which may go on with what its node's actors since `heir_of` have.
+    fn give_seat(&mut self, node: NodeId, shard: ShardId, heir_of: Option<ActorId>) -> Result<(), Refused> {
         let actor = self.next_actor;
         self.next_actor = ActorId(actor.0.checked_add(1).filter(|next| *next < ActorId::NONE.0).ok_or(Refused::UsedUp)?);
         let row = self.row(node)?;
         (row.actor, row.home) = (Some(actor), None);
-        self.actors.insert(actor, Actor { actor, node, shard, standing: Standing::Serving });
+        let unbroken_since = heir_of.unwrap_or(actor);
+        self.actors.insert(actor, Actor { actor, node, shard, unbroken_since, standing: Standing::Serving });
         Ok(())
     }
 
     /// Whether a shard can do without one of its actors.
     fn may_lose(&self, seat: &Actor) -> Result<(), Refused> {
         let others = self.replicas(seat.shard).filter(|actor| actor.actor != seat.actor).count();
-        if others == 0 && self.owners.has(seat.shard) { Err(Refused::LastReplica) } else { Ok(()) }
+        let is_getting = self.migration.iter().any(|migration| migration.into_shard(seat.shard).next().is_some());
+        if others == 0 && (self.owners.has(seat.shard) || is_getting) { Err(Refused::LastReplica) } else { Ok(()) }
     }
 
     fn drain(&mut self, actor: ActorId) -> Result<(), Refused> {
@@ -388,13 +391,5 @@ impl fmt::Display for Change {
             Self::Abort => f.write_str("abort the reshard"),
             Self::Reached => f.write_str("the reshard is done"),
         }
-    }
-}
-
-/// For messages and proposals: which config they are about.
-impl Epoch {
-    /// Whether a config of this number comes after the other in the same generation.
-    pub fn follows(self, other: Self) -> bool {
-        self.generation == other.generation && self.number > other.number
     }
 }

@@ -75,6 +75,8 @@ pub struct Actor {
     pub node: NodeId,
     /// The shard that it holds.
     pub shard: ShardId,
+    /// Its node has been a replica of the shard without a break since this actor of it: what others retired meanwhile waited for it.
+    pub unbroken_since: ActorId,
     /// Whether it may still write.
     pub standing: Standing,
 }
@@ -156,6 +158,7 @@ impl Config {
             actor: ActorId(row),
             node: NodeId(row),
             shard: ShardId((row % u32::from(shard_count)) as u16),
+            unbroken_since: ActorId(row),
             standing: Standing::Serving,
         };
         let member = |(row, address)| {

@@ -41,6 +41,11 @@ pub fn next(config: &Config, live: &BTreeSet<NodeId>, progress: &BTreeMap<ActorI
     situation.retire().or_else(|| situation.cut()).or_else(|| situation.migrate()).or_else(|| situation.settle())
 }
 
+/// Whether an actor goes on to say what it has.
+fn still_says(actor: &Actor) -> bool {
+    matches!(actor.standing, Standing::Serving | Standing::Leaving { .. })
+}
+
 struct Situation<'a> {
     config: &'a Config,
     live: &'a BTreeSet<NodeId>,
@@ -75,7 +80,7 @@ impl Situation<'_> {
         self.config.actors().find_map(|actor| {
             let Standing::Frozen { since } = actor.standing else { return None };
             let importers = self.config.migration().into_iter().flat_map(|one| one.out_of_shard(actor.shard)).map(|one| one.to);
-            let importers = importers.flat_map(|shard| self.config.writers_of(shard));
+            let importers = importers.flat_map(|shard| self.config.writers_of(shard)).filter(|taker| still_says(taker));
             let mut upto = Hlc::ZERO;
             for holder in self.others(actor).chain(importers) {
                 let said = self.of(holder).filter(|progress| progress.epoch >= since)?;
@@ -137,7 +142,7 @@ impl Situation<'_> {
         if takers.is_empty() {
             return self.all_seated(seats).map(|()| Change::Reached);
         }
-        self.begin(&takers, seats)
+        self.begin(shards, &takers, seats)
     }
 
     /// The next node that is to change its shard. One that has left joins as soon as its old actor is retired.
@@ -164,9 +169,12 @@ impl Situation<'_> {
         self.config.actors().find(gone).map(|actor| Change::Leave { node: actor.node })
     }
 
-    fn begin(&self, takers: &BTreeSet<ShardId>, seats: &BTreeMap<NodeId, ShardId>) -> Option<Change> {
+    fn begin(&self, shards: u16, takers: &BTreeSet<ShardId>, seats: &BTreeMap<NodeId, ShardId>) -> Option<Change> {
+        // Who holds a shard that is to vanish comes only after its slots have gone.
+        let may_come = |node: &NodeId| self.config.seat(*node).is_none_or(|seat| seat.shard.0 < shards);
         let ready = |shard: &ShardId| {
-            let wanted = seats.values().filter(|seat| *seat == shard).count().min(SERVING_BEFORE_SLOTS);
+            let coming = seats.iter().filter(|(node, seat)| *seat == shard && may_come(node)).count();
+            let wanted = coming.min(SERVING_BEFORE_SLOTS);
             let serves = |actor: &&Actor| self.of(actor).is_some_and(|progress| progress.serves) && self.is_live(actor);
             self.config.replicas(*shard).filter(serves).count() >= wanted.max(1)
         };
@@ -183,9 +191,7 @@ impl Situation<'_> {
     /// Who else of the shard must have an actor's records: those that are cut off themselves will never say.
     fn others(&self, actor: &Actor) -> impl Iterator<Item = &Actor> + '_ {
         let (own, shard) = (actor.actor, actor.shard);
-        let counts =
-            move |other: &&Actor| other.actor != own && matches!(other.standing, Standing::Serving | Standing::Leaving { .. });
-        self.config.writers_of(shard).filter(counts)
+        self.config.writers_of(shard).filter(move |other| other.actor != own && still_says(other))
     }
 
     fn of(&self, actor: &Actor) -> Option<&Progress> {

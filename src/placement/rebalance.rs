@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Owners, SlotSet};
 use crate::{
-    id::{NodeId, ShardId, Slot},
+    id::{NodeId, ShardId},
     mutant::{Mutant, planted},
 };
 
@@ -33,30 +33,26 @@ pub fn shares(sizes: &[usize], shards: usize) -> Vec<usize> {
 
 /// What must move so that the first `shards` hold equal shares, by giver and taker.
 pub fn moves(owners: &Owners, shards: u16) -> BTreeMap<(ShardId, ShardId), SlotSet> {
-    let highest = (0..super::SLOTS).map(|slot| owners.get(Slot(slot)).0).max().unwrap_or_default();
-    let sizes = owners.sizes(shards.max(highest + 1));
+    let sizes = owners.sizes(shards.max(owners.highest().0 + 1));
     let shares = shares(&sizes, usize::from(shards));
-    let mut moved: BTreeMap<(ShardId, ShardId), Vec<Slot>> = BTreeMap::new();
-    let mut lacking: Vec<(ShardId, usize)> = (0u16..)
-        .zip(shares.iter().enumerate())
-        .map(|(shard, (row, share))| (ShardId(shard), share.saturating_sub(sizes.get(row).copied().unwrap_or_default())))
-        .filter(|(_, lacks)| *lacks > 0)
-        .collect();
-    lacking.reverse();
+    let mut lacking = (0u16..).zip(shares.iter().zip(&sizes)).filter(|(_, (share, size))| share > size);
+    let mut taker = lacking.next().map(|(shard, (share, size))| (ShardId(shard), share - size));
+    let mut moved: BTreeMap<(ShardId, ShardId), SlotSet> = BTreeMap::new();
     for (row, size) in sizes.iter().enumerate() {
         let giver = ShardId(row as u16);
-        let excess = size.saturating_sub(shares[row]);
-        let slots: Vec<Slot> = owners.slots_of(giver).slots().collect();
-        for slot in &slots[slots.len() - excess..] {
-            let Some((taker, lacks)) = lacking.last_mut() else { break };
-            moved.entry((giver, *taker)).or_default().push(*slot);
-            *lacks -= 1;
-            if *lacks == 0 {
-                lacking.pop();
-            }
+        let mut excess = owners.slots_of(giver).last(size.saturating_sub(shares[row]));
+        while let Some((shard, lacks)) = taker
+            && !excess.is_empty()
+        {
+            let slots = excess.take_first(lacks);
+            taker = match lacks - slots.len() {
+                0 => lacking.next().map(|(shard, (share, size))| (ShardId(shard), share - size)),
+                rest => Some((shard, rest)),
+            };
+            moved.insert((giver, shard), slots);
         }
     }
-    moved.into_iter().map(|(pair, slots)| (pair, slots.into_iter().collect())).collect()
+    moved
 }
 
 /// The shard that each node should be in, given where those with a seat are now. Nodes stay where they can; of a shard with too many

@@ -55,25 +55,50 @@ impl SlotSet {
 
     /// All slots of either.
     pub fn union(&self, other: &Self) -> Self {
-        let mut slots: Vec<Slot> = self.slots().chain(other.slots()).collect();
-        slots.sort_unstable();
-        slots.dedup();
-        slots.into_iter().collect()
+        let mut ranges: Vec<Range<u16>> = self.ranges().chain(other.ranges()).collect();
+        ranges.sort_unstable_by_key(|range| range.start);
+        ranges.into_iter().collect()
+    }
+
+    /// The highest slots, so many of them.
+    pub fn last(&self, count: usize) -> Self {
+        let mut above = self.len().saturating_sub(count);
+        let cut = |range: Range<u16>| {
+            let left_out = above.min(range.len());
+            above -= left_out;
+            range.start + left_out as u16..range.end
+        };
+        self.ranges().map(cut).collect()
+    }
+
+    /// Takes out the lowest slots, so many of them.
+    pub fn take_first(&mut self, count: usize) -> Self {
+        let rest = self.last(self.len().saturating_sub(count));
+        let bound = rest.ranges.first().map_or(SLOTS, |range| range.start);
+        let taken = self.within(0..bound).collect();
+        *self = rest;
+        taken
     }
 }
 
-/// From slots in rising order; one that is not above the one before it is left out.
-impl FromIterator<Slot> for SlotSet {
-    fn from_iter<T: IntoIterator<Item = Slot>>(slots: T) -> Self {
+/// From ranges whose starts rise. What is empty is left out, and what meets is one.
+impl FromIterator<Range<u16>> for SlotSet {
+    fn from_iter<T: IntoIterator<Item = Range<u16>>>(all: T) -> Self {
         let mut ranges: Vec<Range<u16>> = Vec::new();
-        for Slot(slot) in slots {
+        for range in all.into_iter().filter(|range| !range.is_empty()) {
             match ranges.last_mut() {
-                Some(last) if slot < last.end => {}
-                Some(last) if slot == last.end => last.end += 1,
-                _ => ranges.push(slot..slot + 1),
+                Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+                _ => ranges.push(range),
             }
         }
         Self { ranges }
+    }
+}
+
+/// From slots in rising order.
+impl FromIterator<Slot> for SlotSet {
+    fn from_iter<T: IntoIterator<Item = Slot>>(slots: T) -> Self {
+        slots.into_iter().map(|slot| slot.0..slot.0 + 1).collect()
     }
 }
 
@@ -119,6 +144,12 @@ mod tests {
         assert_eq!(set.within(1..10).collect::<Vec<_>>(), vec![1..3, 7..8, 9..10]);
         assert_eq!(SlotSet::all().len(), usize::from(SLOTS));
         assert_eq!(set.union(&[3, 8].map(Slot).into_iter().collect()).ranges().collect::<Vec<_>>(), vec![0..4, 7..11]);
+        assert_eq!(set.last(3).ranges().collect::<Vec<_>>(), vec![7..8, 9..11]);
+        assert_eq!((set.last(0).len(), set.last(9)), (0, set.clone()));
+        let mut rest = set.clone();
+        assert_eq!(rest.take_first(4).ranges().collect::<Vec<_>>(), vec![0..3, 7..8]);
+        assert_eq!(rest.ranges().collect::<Vec<_>>(), vec![9..11]);
+        assert_eq!((rest.take_first(7).len(), rest.len()), (2, 0));
     }
 
     #[test]

@@ -18,7 +18,8 @@ use super::{Property, Replicas, Violation};
 pub fn check_answer(replicas: &Replicas, node: NodeId, dot: Dot) -> Result<(), Violation> {
     // The retry of a write that another shard took comes here once its slot has.
     let is_another_s = replicas.get(node).is_some_and(|replica| replica.actor != dot.actor);
-    if replicas.has(node, dot) || (is_another_s && replicas.is_superseded(node, dot)) {
+    let has = replicas.has(node, dot) || replicas.gave_away(node, dot);
+    if has || (is_another_s && replicas.is_superseded(node, dot)) {
         return Ok(());
     }
     Err(Property::Durability.violated(format!("{node} acknowledges {dot} before it has it")).record(dot))

@@ -6,7 +6,8 @@
 //! elsewhere only when somebody misses what was dropped.
 //!
 //! Why no stronger: a replica that lost something is left out until it has caught up, and so is one whose actor is being cut off, by the
-//! config of the node that names the time. Whether what is applied is durable is not
+//! config of the node that names the time. A new owner to which slots were handed over in a later config does not count in the earlier
+//! one: it may wait for what the old owner accepted. Whether what is applied is durable is not
 //! seen here but at the replica's next start, by [durability](super::durability).
 
 use causeway::{
@@ -23,7 +24,8 @@ pub fn check(replicas: &Replicas, node: NodeId, stable: Hlc) -> Result<(), Viola
         for (dot, known) in replicas.records_between(writer, replicas.stable(), stable) {
             let lacks = |member: NodeId| !replicas.has(member, dot) && !replicas.is_superseded(member, dot);
             let counts = |replica: &Replica| !replica.is_behind() && namer.waits_for(replica.actor);
-            let must = |replica: &Replica| counts(replica) && replica.must_hold_stable(dot, known);
+            let owner = namer.config.shard_of(&known.key);
+            let must = |replica: &Replica| counts(replica) && replica.shard == owner && replica.must_hold_stable(dot, known);
             let behind = replicas.iter().find(|(member, replica)| must(replica) && lacks(*member));
             if let Some((member, _)) = behind {
                 let evidence = format!("{node} names {stable}, and {member} has not applied {dot} ({})", known.key);

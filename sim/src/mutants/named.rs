@@ -109,6 +109,7 @@ const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
     (Mutant::ImportCountsEarly, &["base_first"], 0),
     (Mutant::FinishBeforeSealed, &["finish"], 1),
     (Mutant::MoveNotMinimal, &["minimal_moves"], 0),
+    (Mutant::OldReplicaKept, &["a2_reads", "token_covers_past", "convergence"], 0),
     (Mutant::CutActorKept, &["nothing_left"], 0),
 ];
 
@@ -144,7 +145,7 @@ fn transfer_keeps() -> bool {
     let version = Version { dot, value: Some(Value::json("1")), dependencies: None, operation: None };
     let mut table = Table::default();
     table.insert(&"x".into(), version);
-    table.install(0..SLOTS, &[(dot.actor, dot.hlc)].into_iter().collect(), &[]);
+    table.install(0..SLOTS, |_, held| held.dot == dot, &[]);
     table.holds("x")
 }
 

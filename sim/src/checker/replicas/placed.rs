@@ -139,6 +139,12 @@ impl Replicas {
         }
     }
 
+    /// Whether a replica held a record of a slot that it has dropped since.
+    pub fn gave_away(&self, node: NodeId, dot: Dot) -> bool {
+        let dropped = |known: &Known| self.get(node).is_some_and(|replica| replica.dropped.contains(&slot_of(&known.key)));
+        self.record(dot).is_some_and(|known| known.held_at.contains(node) && dropped(known))
+    }
+
     /// A node's replica is another one, which holds nothing yet.
     pub fn begin_anew(&mut self, node: NodeId) {
         if let Some(replica) = self.replicas.get_mut(&node) {
@@ -162,15 +168,21 @@ impl Replicas {
         }
     }
 
-    /// A replica has all of a migration. What it did not get of the slots, and holds something newer than, it needs no more.
+    /// A replica has all of a migration. What its sources had and it did not get of the slots, since it holds something newer, it needs
+    /// no more.
     pub fn note_copied(&mut self, node: NodeId, begun: Epoch) {
         let Some(replica) = self.replicas.get_mut(&node) else { return };
         replica.copied = Some(begun);
         let replica = replica.clone();
-        let came = |known: &Known| replica.must_be_getting(slot_of(&known.key));
+        let is_before = |dot: Dot, known: &Known| match replica.config.actor(dot.actor) {
+            None => true,
+            Some(actor) if actor.shard == replica.shard && known.epoch < begun => true,
+            Some(_) => replica.promised.contains(dot),
+        };
+        let came = |dot, known: &Known| is_before(dot, known) && replica.must_be_getting(slot_of(&known.key));
         let superseded: Vec<Dot> = self
             .all()
-            .filter(|(dot, known)| came(known) && !self.has(node, *dot) && self.is_superseded(node, *dot))
+            .filter(|(dot, known)| came(*dot, known) && !self.has(node, *dot) && self.is_superseded(node, *dot))
             .map(|(dot, _)| dot)
             .collect();
         for dot in superseded {
