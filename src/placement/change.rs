@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::{Actor, Config, Member, Migration, Move, Standing, rebalance};
 use crate::{
     clock::Hlc,
-    id::{ActorId, NodeId, ShardId},
+    id::{ActorId, Epoch, NodeId, ShardId},
 };
 
 /// The most shards of a cluster.
