@@ -152,17 +152,29 @@ impl Node {
         let last = transfer.ranges.is_empty();
         transfer.installed = last;
         let base = transfer.base.as_ref().map(|(vector, _)| vector.clone()).unwrap_or_default();
-        if let Purpose::Repair(_) = transfer.purpose {
+        let purpose = transfer.purpose;
+        self.install_part(part, purpose, &base);
+        if last {
+            self.counters.snapshots_installed += 1;
+            self.snapshot_due();
+        } else {
+            reached(Mark::TransferInParts);
+            self.ask_for_part();
+        }
+    }
+
+    fn install_part(&mut self, part: SnapshotPart, purpose: Purpose, base: &VersionVector) {
+        if let Purpose::Repair(_) = purpose {
             part.entries.iter().for_each(|(key, versions)| self.table.correct(key, versions));
         }
         self.clock.observe(part.vector.iter().map(|(_, hlc)| hlc).max().unwrap_or_default());
         // A peer that has not yet taken over what this shard gets tells nothing by what it lacks of that.
         let begun = self.plan.config.migration().map(|migration| migration.begun);
-        let is_partial = !matches!(transfer.purpose, Purpose::Import(_)) && part.copied != begun;
+        let is_partial = !matches!(purpose, Purpose::Import(_)) && part.copied != begun;
         // A peer that works by another config may have slots that are none of this replica's.
         let mut entries = part.entries;
         entries.retain(|(key, _)| self.kept.contains(slot_of(key)));
-        for (key, versions) in self.install_part(&part.vector, part.from.0..part.until, &entries, is_partial) {
+        for (key, versions) in self.install_entries(&part.vector, part.from.0..part.until, &entries, is_partial) {
             for version in &versions {
                 self.clock.observe(version.dot.hlc);
             }
@@ -174,16 +186,9 @@ impl Node {
         for remembered in part.operations.into_iter().filter(|remembered| is_whole(remembered.dot)) {
             self.operations.remember(remembered);
         }
-        if last {
-            self.counters.snapshots_installed += 1;
-            self.snapshot_due();
-        } else {
-            reached(Mark::TransferInParts);
-            self.ask_for_part();
-        }
     }
 
-    fn install_part(
+    fn install_entries(
         &mut self,
         vector: &VersionVector,
         slots: Range<u16>,

@@ -5,7 +5,7 @@ mod changes;
 use std::collections::BTreeMap;
 
 use causeway::{
-    clock::{Dot, TokenKeys},
+    clock::{Dot, TokenKeys, VersionVector},
     id::{Epoch, NodeId},
     node::{Event, WhyNoWrites},
     placement::Config,
@@ -217,17 +217,7 @@ impl Judge {
         match event {
             Event::Recovered { applied, takes_writes, epoch, .. } => {
                 self.replicas.start_in(node, *epoch);
-                if self.losses == Losses::None {
-                    self.heed(durability::check_recovery(&self.replicas, node, applied))?;
-                }
-                self.note_change(node);
-                for op in self.replicas.recover(node, applied) {
-                    self.books.lose(op);
-                }
-                self.note_writing(node, (!takes_writes).then_some(self.now_us));
-                if let Some(replica) = self.replicas.get_mut(node).filter(|_| *takes_writes) {
-                    replica.is_new = false;
-                }
+                self.recovered(node, applied, *takes_writes)?;
             }
             Event::Found { key, versions } => {
                 self.learn_found(node, key, versions)?;
@@ -273,6 +263,21 @@ impl Judge {
             Event::Adopted(config) => self.adopted(node, config)?,
             Event::Copied(begun) => self.copied(node, *begun)?,
             Event::Suspected(_) | Event::Trusted(_) | Event::Down(_) | Event::Up(_) => {}
+        }
+        Ok(())
+    }
+
+    fn recovered(&mut self, node: NodeId, applied: &VersionVector, takes_writes: bool) -> Result<(), Violation> {
+        if self.losses == Losses::None {
+            self.heed(durability::check_recovery(&self.replicas, node, applied))?;
+        }
+        self.note_change(node);
+        for op in self.replicas.recover(node, applied) {
+            self.books.lose(op);
+        }
+        self.note_writing(node, (!takes_writes).then_some(self.now_us));
+        if let Some(replica) = self.replicas.get_mut(node).filter(|_| takes_writes) {
+            replica.is_new = false;
         }
         Ok(())
     }

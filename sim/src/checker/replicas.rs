@@ -157,6 +157,10 @@ impl Replicas {
         of_actor.filter(move |(_, known)| known.applied_at.contains(node)).map(|(dot, _)| dot)
     }
 
+    fn all_of(&self, node: NodeId) -> Vec<Dot> {
+        self.all().map(|(dot, _)| dot).filter(|dot| self.has(node, *dot)).collect()
+    }
+
     /// Notes a record that was not known.
     pub fn learn(&mut self, dot: Dot, known: Known) {
         self.records.add(dot, known);
@@ -342,6 +346,9 @@ impl Replicas {
     /// Notes how far a node says that it had applied when it started, with what it found on its disk. Says which operations no replica
     /// knows of any more: what was left of them had come with a transfer, and was gone with the process.
     pub fn recover(&mut self, node: NodeId, applied: &VersionVector) -> Vec<OpId> {
+        // A damaged node brings back at most what it says later that it has applied.
+        let is_damaged = self.get(node).is_some_and(|replica| replica.is_damaged);
+        let damaged = if is_damaged { self.all_of(node) } else { Vec::new() };
         let Some(replica) = self.replicas.get_mut(&node) else { return Vec::new() };
         if replica.may_lose || replica.is_damaged {
             replica.owes.join(&std::mem::take(&mut replica.promised));
@@ -370,7 +377,8 @@ impl Replicas {
                 replica.winners.insert(key, *winner);
             }
         }
-        let brought: Vec<Dot> = fresh.into_iter().filter(|dot| self.hanging.remove(dot)).collect();
+        let mut brought: Vec<Dot> = fresh.into_iter().filter(|dot| self.hanging.remove(dot)).collect();
+        brought.extend(damaged);
         let others: Vec<NodeId> = self.replicas.keys().copied().collect();
         let lost: Vec<Dot> = brought.into_iter().filter(|dot| !others.iter().any(|other| self.has(*other, *dot))).collect();
         self.lost.extend(&lost);

@@ -109,7 +109,7 @@ const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
     (Mutant::ImportCountsEarly, &["base_first"], 0),
     (Mutant::FinishBeforeSealed, &["finish"], 1),
     (Mutant::MoveNotMinimal, &["minimal_moves"], 0),
-    (Mutant::OldReplicaKept, &["a2_reads", "token_covers_past", "convergence"], 0),
+    (Mutant::OldReplicaKept, &["a2_reads", "token_covers_past", "convergence"], 1_000_020),
     (Mutant::CutActorKept, &["nothing_left"], 0),
 ];
 
