@@ -135,14 +135,8 @@ mutants! {
     TokenEpochIgnored => "token-epoch-ignored",
     /// An actor that is to leave its shard goes on writing.
     LeaverWrites => "leaver-writes",
-    /// Records of an actor that is being cut off are taken.
-    FrozenTakesRecords => "frozen-takes-records",
     /// What the former owner's actors still wrote is not waited for.
     FormerWritersIgnored => "former-writers-ignored",
-    /// Slots are served before their base is there.
-    ImportWithoutBase => "import-without-base",
-    /// A promise seals an actor although records of it are on their way to its disk.
-    SealOverPending => "seal-over-pending",
     /// Tombstones are collected while their slots move.
     CollectedWhileMoving => "collected-while-moving",
     /// The stable time counts reports of older epochs.
@@ -155,10 +149,6 @@ mutants! {
     FinishBeforeSealed => "finish-before-sealed",
     /// The emptiest shards get the larger shares.
     MoveNotMinimal => "move-not-minimal",
-    /// A node that left its shard and came back goes on with what it had.
-    OldReplicaKept => "old-replica-kept",
-    /// An actor that was cut off is never retired.
-    CutActorKept => "cut-actor-kept",
 }
 
 /// No planted bug has this name.

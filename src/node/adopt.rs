@@ -261,7 +261,7 @@ impl Node {
     /// Else others may have been retired meanwhile, of whom not everything is here.
     fn goes_on(&self, former: ActorId) -> bool {
         let seat = self.plan.config.seat(self.plan.me).filter(|_| former != ActorId::NONE);
-        seat.is_some_and(|seat| former >= seat.unbroken_since || planted(Mutant::OldReplicaKept))
+        seat.is_some_and(|seat| former >= seat.unbroken_since)
     }
 
     /// What a former actor kept is void.
@@ -306,8 +306,7 @@ impl Node {
 
     /// The last epoch that this node had adopted before it could have made a record above this promise.
     pub(super) fn epoch_of_promise(&self, promise: Hlc) -> Epoch {
-        let sealed_early = planted(Mutant::SealOverPending);
-        if promise >= self.adoption.spoken || sealed_early { self.plan.config.epoch() } else { Epoch::default() }
+        if promise >= self.adoption.spoken { self.plan.config.epoch() } else { Epoch::default() }
     }
 
     /// What is known of an actor's epoch, for a run that ends at `upto`.
@@ -352,7 +351,7 @@ impl Node {
     /// What is left of a run when its actor is cut off: nothing while that is being settled, then what counts.
     pub(super) fn within_cut(&self, actor: ActorId, upto: Hlc) -> Option<Hlc> {
         match self.plan.config.actor(actor).map(|actor| actor.standing) {
-            Some(Standing::Frozen { .. }) if !planted(Mutant::FrozenTakesRecords) => None,
+            Some(Standing::Frozen { .. }) => None,
             Some(Standing::Cut { upto: cut, .. }) => Some(upto.min(cut)),
             _ => Some(upto),
         }

@@ -183,7 +183,7 @@ impl Node {
 
     /// Whether this replica has all that was accepted elsewhere for what it owns: else it can only wait.
     pub(super) fn holds_slot(&self, slot: Slot) -> bool {
-        self.has_copied() || !self.coming_slots().contains(slot) || planted(Mutant::ImportWithoutBase)
+        self.has_copied() || !self.coming_slots().contains(slot)
     }
 
     /// The vector without the actors that are not to be spoken of.

@@ -16,7 +16,7 @@ use std::{collections::VecDeque, ops::Range};
 
 use super::{Event, Node};
 use crate::{
-    clock::{Dot, VersionVector},
+    clock::{Dot, Hlc, VersionVector},
     id::{ActorId, Epoch, NodeId, ShardId, Slot},
     mark::{Mark, reached},
     message::{Message, SnapshotPart},
@@ -114,7 +114,11 @@ impl Node {
             return;
         }
         let until = self.table.until(slot, self.plan.settings.part_bytes).min(end);
-        let (vector, horizon) = (self.vector_for_peers(), self.table.horizon());
+        let (mut vector, horizon) = (self.vector_for_peers(), self.table.horizon());
+        if self.standing.promises() {
+            // An actor that has written nothing for long is at its promise, or who takes over would ask for more than any log holds.
+            vector.raise(self.actor, self.own_promise(Hlc::ZERO));
+        }
         let operations = if until == end { self.operations.all() } else { Vec::new() };
         let entries = self.table.entries(slot.0..until);
         let copied = self.import.copied;
@@ -240,7 +244,7 @@ impl Node {
         }
         self.progressed = true;
         self.write_marks();
-        self.pull_from(transfer.peer, crate::clock::Hlc::ZERO);
+        self.pull_from(transfer.peer, Hlc::ZERO);
     }
 
     /// How far slots that are wholly taken over, and not yet durable here, raise this replica.

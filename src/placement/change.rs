@@ -8,9 +8,8 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-use super::{Actor, Config, Member, Migration, Move, Standing, rebalance};
+use super::{Actor, Config, Member, Migration, Move, Refused, Standing, rebalance};
 use crate::{
     clock::Hlc,
     id::{ActorId, Epoch, NodeId, ShardId},
@@ -97,44 +96,6 @@ pub enum Departure {
     Drain,
     /// It is gone: what nobody else has is cut off.
     Cut,
-}
-
-/// Why a change cannot be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Error)]
-pub enum Refused {
-    /// There is no such node, or it was removed.
-    #[error("no such node")]
-    NoSuchNode,
-    /// There is no such actor, or it stands otherwise.
-    #[error("no such actor")]
-    NoSuchActor,
-    /// There is no such shard.
-    #[error("no such shard")]
-    NoSuchShard,
-    /// It is so already.
-    #[error("already so")]
-    Already,
-    /// The node holds a shard.
-    #[error("the node is a member of a shard")]
-    HasSeat,
-    /// The node holds no shard.
-    #[error("the node is in no shard")]
-    NoSeat,
-    /// It is the last replica of a shard that owns slots.
-    #[error("the last replica of its shard")]
-    LastReplica,
-    /// Slots are on the move, or a reshard is under way.
-    #[error("another reshard is under way")]
-    Busy,
-    /// Nothing is on the move, or it is at another stage.
-    #[error("not at that stage of a reshard")]
-    NotAtThatStage,
-    /// So many shards cannot be.
-    #[error("a cluster has from 1 to {SHARDS_CAP} shards")]
-    ShardCount,
-    /// The numbers are used up.
-    #[error("no numbers are left")]
-    UsedUp,
 }
 
 impl Config {
@@ -298,7 +259,18 @@ impl Config {
     }
 
     fn finish(&mut self) -> Result<(), Refused> {
-        self.migration.take().filter(|one| one.switched.is_some()).map(|_| ()).ok_or(Refused::NotAtThatStage)
+        let done = self.migration.take().filter(|one| one.switched.is_some()).ok_or(Refused::NotAtThatStage)?;
+        self.settle_again(&done);
+        Ok(())
+    }
+
+    /// What only a taker held of an actor that was cut off stays with the slots that it took: how far the others hold it is asked anew.
+    fn settle_again(&mut self, done: &Migration) {
+        for actor in self.actors.values_mut().filter(|actor| done.out_of_shard(actor.shard).next().is_some()) {
+            if let Standing::Cut { .. } = actor.standing {
+                actor.standing = Standing::Frozen { since: self.epoch };
+            }
+        }
     }
 
     fn abort(&mut self) -> Result<(), Refused> {
@@ -309,7 +281,10 @@ impl Config {
         if self.goal == Some(owning) && self.migration.is_none() {
             return Err(Refused::Already);
         }
-        (self.migration, self.goal) = (None, Some(owning));
+        if let Some(begun) = self.migration.take() {
+            self.settle_again(&begun);
+        }
+        self.goal = Some(owning);
         Ok(())
     }
 

@@ -11,14 +11,16 @@ mod migration;
 mod next;
 mod owners;
 mod rebalance;
+mod refused;
 mod slots;
 
 pub use address::{AddressError, split_address};
-pub use change::{Change, Departure, Refused, SHARDS_CAP};
+pub use change::{Change, Departure, SHARDS_CAP};
 pub use config::{Actor, Config, Founding, FoundingError, Member, Standing};
 pub use hash::{SLOTS, slot_of};
 pub use migration::{Migration, Move};
 pub use next::{Progress, next};
 pub use owners::Owners;
 pub use rebalance::{moves, seats, shares};
+pub use refused::Refused;
 pub use slots::SlotSet;

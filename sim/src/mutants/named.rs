@@ -99,18 +99,13 @@ const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
     (Mutant::PeerEpochIgnored, &["epoch_gate"], 0),
     (Mutant::TokenEpochIgnored, &["epoch_gate", "a2_reads"], 1),
     (Mutant::LeaverWrites, &["seals"], 0),
-    (Mutant::FrozenTakesRecords, &["promises", "convergence", "stable_time"], 0),
     (Mutant::FormerWritersIgnored, &["a2_reads", "token_covers_past"], 1),
-    (Mutant::ImportWithoutBase, &["a2_reads", "token_covers_past"], 0),
-    (Mutant::SealOverPending, &["seals", "finish"], 0),
     (Mutant::CollectedWhileMoving, &["tombstones", "stamps_never_go_back"], 0),
     (Mutant::ReportsOfAnyEpoch, &["stable_time"], 1),
     (Mutant::OlderConfigAdopted, &["one_config"], 0),
     (Mutant::ImportCountsEarly, &["base_first"], 0),
     (Mutant::FinishBeforeSealed, &["finish"], 1),
     (Mutant::MoveNotMinimal, &["minimal_moves"], 0),
-    (Mutant::OldReplicaKept, &["a2_reads", "token_covers_past", "convergence"], 1_000_020),
-    (Mutant::CutActorKept, &["nothing_left"], 0),
 ];
 
 /// What is known of a planted bug.

@@ -80,17 +80,12 @@ pub(super) fn is_of_changes(mutant: Mutant) -> bool {
         Mutant::PeerEpochIgnored
             | Mutant::TokenEpochIgnored
             | Mutant::LeaverWrites
-            | Mutant::FrozenTakesRecords
             | Mutant::FormerWritersIgnored
-            | Mutant::ImportWithoutBase
-            | Mutant::SealOverPending
             | Mutant::CollectedWhileMoving
             | Mutant::ReportsOfAnyEpoch
             | Mutant::OlderConfigAdopted
             | Mutant::ImportCountsEarly
             | Mutant::FinishBeforeSealed
             | Mutant::MoveNotMinimal
-            | Mutant::CutActorKept
-            | Mutant::OldReplicaKept
     )
 }
