@@ -37,6 +37,8 @@ pub struct Judge {
     now_us: u64,
     /// When nodes started or took over slots last, in simulated microseconds; none for their first start.
     changed_us: BTreeMap<NodeId, Option<u64>>,
+    /// What starting nodes find on spoilt disks, until they say whether they believe it.
+    doubted: BTreeMap<NodeId, Vec<(Key, Vec<Version>)>>,
     /// A checker that is not listened to.
     without: Option<&'static str>,
 }
@@ -53,6 +55,7 @@ impl Judge {
             losses: Losses::None,
             now_us: 0,
             changed_us: BTreeMap::new(),
+            doubted: BTreeMap::new(),
             without: None,
         }
     }
@@ -217,6 +220,10 @@ impl Judge {
         match event {
             Event::Recovered { applied, takes_writes, epoch, .. } => {
                 self.replicas.start_in(node, *epoch);
+                // Who takes writes believes all of it: what was spoilt was none that it needed.
+                for (key, versions) in self.doubted.remove(&node).into_iter().flatten().filter(|_| *takes_writes) {
+                    self.learn_versions(&key, &versions)?;
+                }
                 self.recovered(node, applied, *takes_writes)?;
             }
             Event::Found { key, versions } => {
@@ -340,9 +347,13 @@ impl Judge {
     /// what nobody has heard of yet.
     fn learn_found(&mut self, node: NodeId, key: &Key, versions: &[Version]) -> Result<(), Violation> {
         if self.replicas.get(node).is_some_and(|replica| replica.is_damaged) {
-            // It believes nothing of it either.
+            self.doubted.entry(node).or_default().push((key.clone(), versions.to_vec()));
             return Ok(());
         }
+        self.learn_versions(key, versions)
+    }
+
+    fn learn_versions(&mut self, key: &Key, versions: &[Version]) -> Result<(), Violation> {
         for version in versions {
             let Some(seen) = version.dependencies.as_deref().filter(|_| self.replicas.record(version.dot).is_none()) else {
                 continue;
