@@ -4,7 +4,7 @@
 //! sender for that config. A config is adopted once it is durable in the marks, which a full disk cannot stop.
 //!
 //! The newest config is enough, those between need not be seen: every change that needs a node's part waits for that node, so none
-//! that a node could miss asks anything of it (see [`next`](crate::placement::next)).
+//! that a node could miss asks anything of it (see [`next()`](crate::placement::next())).
 //!
 //! A new actor begins with nothing but what its node's clock knows, unless it holds the same shard as the one before: then it
 //! keeps what is there. A node without an actor keeps nothing and passes on what it is asked.

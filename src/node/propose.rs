@@ -1,6 +1,6 @@
 //! Changes of the config that are due, and who proposes them.
 //!
-//! What is due follows from the config and from what everybody has said of its progress ([`next`]); any node can see it. The live node
+//! What is due follows from the config and from what everybody has said of its progress ([`next()`]); any node can see it. The live node
 //! with the lowest id proposes at once, the others one after the other when nothing has come of it. A node that needs a new actor
 //! asks for it itself.
 

@@ -3,7 +3,7 @@
 //! A change is judged against the very config that it changes, so whoever proposes one names the epoch that it saw. Each keeps what the
 //! protocol leans on: an actor is never used twice, a shard that owns slots keeps a replica that writes, slots move in one migration
 //! at a time, and nobody's records are forgotten while somebody may still need them. What only the nodes can know (who has what) is
-//! the proposer's to find out first: see [`next`](super::next).
+//! the proposer's to find out first: see [`next()`](super::next()).
 
 use std::fmt;
 

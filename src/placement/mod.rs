@@ -1,6 +1,6 @@
 //! Which shard holds which slots, which actors hold which shard, and how that changes.
 //!
-//! Values only: a [`Config`] becomes the next one by a [`Change`], [`next`] says which change is due, and `rebalance` where everything
+//! Values only: a [`Config`] becomes the next one by a [`Change`], [`next()`] says which change is due, and `rebalance` where everything
 //! should be in the end.
 
 mod address;
