@@ -149,6 +149,8 @@ mutants! {
     FinishBeforeSealed => "finish-before-sealed",
     /// The emptiest shards get the larger shares.
     MoveNotMinimal => "move-not-minimal",
+    /// An actor that was cut off is never retired.
+    CutActorKept => "cut-actor-kept",
 }
 
 /// No planted bug has this name.

@@ -65,6 +65,7 @@ impl Situation<'_> {
             match actor.standing {
                 Standing::Serving | Standing::Frozen { .. } => false,
                 Standing::Leaving { since } => self.others(actor).all(|other| self.sealed(other, since)),
+                Standing::Cut { .. } if planted(Mutant::CutActorKept) => false,
                 Standing::Cut { upto, since } => self.others(actor).all(|other| {
                     self.of(other).is_some_and(|progress| progress.epoch >= since && self.holds(other, actor.actor) >= Some(upto))
                 }),

@@ -98,14 +98,15 @@ const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
     (Mutant::NeverTrustedAgain, &["convergence", "liveness"], 0),
     (Mutant::PeerEpochIgnored, &["epoch_gate"], 0),
     (Mutant::TokenEpochIgnored, &["epoch_gate", "a2_reads"], 1),
-    (Mutant::LeaverWrites, &["seals"], 0),
+    (Mutant::LeaverWrites, &["seals"], 1),
     (Mutant::FormerWritersIgnored, &["a2_reads", "token_covers_past"], 1),
-    (Mutant::CollectedWhileMoving, &["tombstones", "stamps_never_go_back"], 0),
+    (Mutant::CollectedWhileMoving, &["tombstones", "stamps_never_go_back"], 1),
     (Mutant::ReportsOfAnyEpoch, &["stable_time"], 1),
     (Mutant::OlderConfigAdopted, &["one_config"], 0),
-    (Mutant::ImportCountsEarly, &["base_first"], 0),
+    (Mutant::ImportCountsEarly, &["base_first"], 7),
     (Mutant::FinishBeforeSealed, &["finish"], 1),
-    (Mutant::MoveNotMinimal, &["minimal_moves"], 0),
+    (Mutant::MoveNotMinimal, &["minimal_moves"], 6),
+    (Mutant::CutActorKept, &["nothing_left"], 1_000_044),
 ];
 
 /// What is known of a planted bug.

@@ -87,5 +87,6 @@ pub(super) fn is_of_changes(mutant: Mutant) -> bool {
             | Mutant::ImportCountsEarly
             | Mutant::FinishBeforeSealed
             | Mutant::MoveNotMinimal
+            | Mutant::CutActorKept
     )
 }
