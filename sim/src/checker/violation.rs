@@ -137,8 +137,9 @@ fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
     }
 }
 
-/// Every checker: the files beside this one.
-pub const CHECKERS: [&str; 22] = [
+/// Every checker that a planted bug has been seen to need: the files beside this one. `nothing_left` is not among them: only its own
+/// tests have seen it fail, what it would find shows as a liveness failure first.
+pub const CHECKERS: [&str; 21] = [
     "a1_stamps",
     "a2_reads",
     "token_covers_past",
@@ -160,7 +161,6 @@ pub const CHECKERS: [&str; 22] = [
     "finish",
     "base_first",
     "minimal_moves",
-    "nothing_left",
 ];
 
 impl Property {
