@@ -27,6 +27,17 @@ async fn is_one(cluster: &mut Cluster, limit_ms: u64) {
     cluster.ledger().close();
 }
 
+/// The same once the links are whole and everybody runs.
+async fn is_one_once_healed(cluster: &mut Cluster, count: u32) {
+    cluster.world.change_links(|_, _, link| *link = Link::default());
+    for some in nodes(count) {
+        if !cluster.world.lives(some) {
+            cluster.start(some);
+        }
+    }
+    is_one(cluster, 60_000).await;
+}
+
 #[test]
 fn late_nodes_join() {
     with_seeds(|streams| async move {
@@ -95,13 +106,7 @@ fn there_is_one_first_state_whatever_happens_meanwhile() {
                 }
                 cluster.sleep_ms(chance.random_range(20..1_500)).await;
             }
-            cluster.world.change_links(|_, _, link| *link = Link::default());
-            for number in 0..count {
-                if !cluster.world.lives(node(number)) {
-                    cluster.start(node(number));
-                }
-            }
-            is_one(&mut cluster, 60_000).await;
+            is_one_once_healed(&mut cluster, count).await;
         });
     }
 }
@@ -133,13 +138,7 @@ fn of_rival_attempts_one_is_settled() {
                 }
                 cluster.sleep_ms(chance.random_range(1..700)).await;
             }
-            cluster.world.change_links(|_, _, link| *link = Link::default());
-            for number in 0..count {
-                if !cluster.world.lives(node(number)) {
-                    cluster.start(node(number));
-                }
-            }
-            is_one(&mut cluster, 60_000).await;
+            is_one_once_healed(&mut cluster, count).await;
         });
     }
 }
