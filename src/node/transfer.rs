@@ -172,50 +172,34 @@ impl Node {
             part.entries.iter().for_each(|(key, versions)| self.table.correct(key, versions));
         }
         self.clock.observe(part.vector.iter().map(|(_, hlc)| hlc).max().unwrap_or_default());
+        let (config, shard, heard) = (self.plan.config.clone(), self.shard, self.heard_actors());
+        let begun = config.migration().map(|migration| migration.begun);
+        let imports = matches!(purpose, Purpose::Import(_));
         // A peer that has not yet taken over what this shard gets tells nothing by what it lacks of that.
-        let begun = self.plan.config.migration().map(|migration| migration.begun);
-        let is_partial = !matches!(purpose, Purpose::Import(_)) && part.copied != begun;
+        let untold = if imports || part.copied == begun { SlotSet::default() } else { self.coming_slots() };
+        // What this shard wrote when it had the slot before came back with its new owner's, or was superseded there.
+        let is_from_before = |version: &Version| {
+            let is_ours = config.actor(version.dot.actor).is_some_and(|actor| actor.shard == shard);
+            imports && is_ours && version.dependencies.as_ref().map(|token| token.epoch()) < begun
+        };
+        // Who is heard no more, retired or of a former owner, is in no vector, and whole at everybody who serves.
+        let has = |vector: &VersionVector, dot: Dot| vector.contains(dot) || !heard.contains(&dot.actor);
+        let applied = |key: &Key, version: &Version| {
+            (has(&part.vector, version.dot) || is_from_before(version)) && !untold.contains(slot_of(key))
+        };
         // A peer that works by another config may have slots that are none of this replica's.
         let mut entries = part.entries;
         entries.retain(|(key, _)| self.kept.contains(slot_of(key)));
-        for (key, versions) in self.install_entries(&part.vector, part.from.0..part.until, &entries, is_partial) {
+        for (key, versions) in self.table.install(part.from.0..part.until, applied, &entries) {
             for version in &versions {
                 self.clock.observe(version.dot.hlc);
             }
             self.observe(|| Event::Installed { key, versions });
         }
         // A record above the vector may be of a slot that was taken over before it: then it comes with the pull that follows.
-        let heard = self.heard_actors();
-        let is_whole = |dot: Dot| base.contains(dot) || !heard.contains(&dot.actor);
-        for remembered in part.operations.into_iter().filter(|remembered| is_whole(remembered.dot)) {
+        for remembered in part.operations.into_iter().filter(|remembered| has(base, remembered.dot)) {
             self.operations.remember(remembered);
         }
-    }
-
-    fn install_entries(
-        &mut self,
-        vector: &VersionVector,
-        slots: Range<u16>,
-        entries: &[(Key, Vec<Version>)],
-        is_partial: bool,
-    ) -> Vec<(Key, Vec<Version>)> {
-        let heard = self.heard_actors();
-        let coming = if is_partial { self.coming_slots() } else { SlotSet::default() };
-        let imports = matches!(self.transfer.as_ref().map(|transfer| transfer.purpose), Some(Purpose::Import(_)));
-        let begun = self.plan.config.migration().map(|migration| migration.begun);
-        // What this shard wrote when it had the slot before came back with its new owner's, or was superseded there.
-        let is_from_before = |version: &Version| {
-            let config = &self.plan.config;
-            let is_ours = config.actor(version.dot.actor).is_some_and(|actor| actor.shard == self.shard);
-            is_ours && version.dependencies.as_ref().map(|token| token.epoch()) < begun
-        };
-        // Who is heard no more, retired or of a former owner, is in no vector, and whole at everybody who serves.
-        let applied = |key: &Key, version: &Version| {
-            let dot = version.dot;
-            let is_known = vector.contains(dot) || !heard.contains(&dot.actor) || (imports && is_from_before(version));
-            is_known && !(is_partial && coming.contains(slot_of(key)))
-        };
-        self.table.install(slots, applied, entries)
     }
 
     /// This node's own snapshot is on its disk: what was taken over before it counts as applied.
