@@ -11,16 +11,14 @@ use thiserror::Error;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep},
 };
 
 use super::{
-    frame::{FrameDecoder, FrameError, encode_frame},
+    greet::{CallBounds, GreetError, greet},
     hello::{Greeting, HELLO_BYTES_CAP, Hello, Refused, Verdict},
     peers::Links,
     queue::Queue,
-    read::{ReadError, read_frame},
-    socket,
 };
 use crate::runtime::Incoming;
 
@@ -39,15 +37,9 @@ enum LinkError {
     /// The network, or the other end, says no.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// What came back is no frame.
+    /// It gives no answer.
     #[error(transparent)]
-    Read(#[from] ReadError),
-    /// Our own hello does not fit into a frame.
-    #[error(transparent)]
-    Frame(#[from] FrameError),
-    /// A hello or its answer is not what this build says.
-    #[error("the greeting is not understood: {0}")]
-    Greeting(#[from] postcard::Error),
+    Greet(#[from] GreetError),
     /// The called node does not let us in.
     #[error("refused: {0}")]
     Refused(#[from] Refused),
@@ -105,13 +97,9 @@ impl Link {
 
     /// A connection on which the peer has let us in.
     async fn call(&self) -> Result<TcpStream, LinkError> {
-        let mut stream = socket::connect(&self.address, self.links.timeout()).await?;
-        let mut greeting = bytes::BytesMut::new();
-        encode_frame(&postcard::to_stdvec(&Greeting::Link(self.hello.clone()))?, &mut greeting)?;
-        stream.write_all(&greeting).await?;
-        let mut decoder = FrameDecoder::new(HELLO_BYTES_CAP);
-        let answer = timeout(VERDICT_WAIT, read_frame(&mut stream, &mut decoder)).await.map_err(io::Error::from)??;
-        postcard::from_bytes::<Verdict>(&answer)??;
+        let bounds = CallBounds { connect: self.links.timeout(), answer: VERDICT_WAIT, answer_bytes: HELLO_BYTES_CAP };
+        let (stream, verdict) = greet::<Verdict>(&self.address, &Greeting::Link(self.hello.clone()), bounds).await?;
+        verdict?;
         Ok(stream)
     }
 
