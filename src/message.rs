@@ -15,7 +15,7 @@ use crate::{
     id::{ActorId, Epoch, Incarnation, NodeId, Slot},
     placement::{Config, Progress},
     request::{Reply, Request},
-    store::{Horizon, Key, Remembered, Version, Write},
+    store::{Key, Remembered, Version, Write},
 };
 
 /// What travels between two nodes.
@@ -56,6 +56,8 @@ pub enum Message {
     PullAnswer(PullAnswer),
     /// Asks for the contents of slots, because the log no longer reaches back to what is lacking.
     SnapshotRequest {
+        /// Names the copy of the slots that all parts come from.
+        copy: u64,
         /// The first slot that is still lacking.
         from: Slot,
         /// The first slot that is not asked for; at most the number of slots.
@@ -189,16 +191,16 @@ pub struct Run {
 /// See [`Message::SnapshotPart`]. Installed with authority: a local version whose dot is in `vector` and that is not here is dropped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotPart {
+    /// The copy that it is a part of, as the taker named it.
+    pub copy: u64,
     /// The first slot in it.
     pub from: Slot,
     /// The first slot that is not in it; the number of slots when it is the last part.
     pub until: u16,
-    /// What the sender had applied when it took this part.
+    /// What the sender had applied when it made the copy: the same in all parts.
     pub vector: VersionVector,
     /// The migration of which the sender holds all that its shard is to get.
     pub copied: Option<Epoch>,
-    /// What the sender may have forgotten.
-    pub horizon: Horizon,
     /// Every key of the slots with its versions.
     pub entries: Vec<(Key, Vec<Version>)>,
     /// The operations that the sender remembers; with the last part only.

@@ -82,7 +82,7 @@ mutants! {
     /// Who is too far behind for any log does not ask for a transfer.
     CutNotTransferred => "cut-not-transferred",
     /// A transfer goes on for ever after the snapshot that was to make it durable was given up.
-    TransferNotGivenUp => "transfer-not-given-up",
+    SnapshotNotTriedAgain => "snapshot-not-tried-again",
 
     /// A write is answered before its record is durable.
     AnswerBeforeFsync => "answer-before-fsync",

@@ -6,7 +6,7 @@ use causeway::{
     clock::{Dot, Hlc, Token, VersionVector},
     id::{ActorId, Epoch},
     placement::SLOTS,
-    store::{Applied, Horizon, Key, Operation, OperationId, Order, Table, Value, Write},
+    store::{Applied, Horizon, Key, Operation, OperationId, Order, Slots, Table, Value, Write},
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -168,4 +168,13 @@ proptest! {
         table.stabilise(horizon(stable, stable - behind), 100);
         prop_assert_eq!(shown(&table).filter(|(_, value)| value.is_some()), before);
     }
+}
+
+#[test]
+fn a_copy_of_the_slots_stays_as_it_was() {
+    let mut table = apply_all([&write(0, 10, Some("old"), None)]);
+    let copy = table.slots().clone();
+    table.apply(&write(0, 20, Some("new"), None));
+    let told = |slots: &Slots| slots.entries(0..SLOTS).first().map(|(_, versions)| versions[0].dot.hlc);
+    assert_eq!((told(&copy), told(table.slots())), (Some(Hlc(10)), Some(Hlc(20))));
 }

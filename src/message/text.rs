@@ -34,8 +34,8 @@ impl fmt::Display for Message {
                 write!(f, "pull above [{vector}] need {need}{}", if *own { " own records too" } else { "" })
             }
             Self::PullAnswer(answer) => write!(f, "{answer}"),
-            Self::SnapshotRequest { from, until } => write!(f, "snapshot-request {from} to {until}"),
-            Self::SnapshotPart(SnapshotPart { from, until, vector, copied: _, horizon: _, entries, operations }) => {
+            Self::SnapshotRequest { copy: _, from, until } => write!(f, "snapshot-request {from} to {until}"),
+            Self::SnapshotPart(SnapshotPart { copy: _, from, until, vector, copied: _, entries, operations }) => {
                 let (keys, operations) = (entries.len(), operations.len());
                 write!(f, "snapshot-part {from} to {until} at [{vector}]: {keys} keys, {operations} operations")
             }

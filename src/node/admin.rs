@@ -192,7 +192,7 @@ impl Node {
     /// Nodes that are down and whose shard has a live replica: a reshard leaves them out.
     fn gone_nodes(&self) -> Vec<NodeId> {
         let (config, live) = (&self.plan.config, self.live_nodes());
-        let replaceable = |shard| config.replicas(shard).any(|actor| live.contains(&actor.node));
+        let replaceable = |shard| config.replicas(shard).any(|actor| actor.holds_base && live.contains(&actor.node));
         let down = config.actors().filter(|actor| actor.standing.writes() && !live.contains(&actor.node));
         down.filter(|actor| replaceable(actor.shard)).map(|actor| actor.node).collect()
     }

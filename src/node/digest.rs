@@ -70,13 +70,18 @@ impl Digests {
 }
 
 impl Node {
+    /// Whether the table holds what the vector says, and nothing else.
+    fn is_comparable(&self) -> bool {
+        !self.is_moving() && !self.is_ahead_of_its_vector()
+    }
+
     /// Asks a peer for the hash of the next range, and repairs what is known to be wrong.
     pub(super) fn keep_comparing(&mut self) {
         if let Some((range, peer)) = self.digest.corrupt.first_key_value() {
             let (range, peer) = (*range, *peer);
             self.begin_transfer(peer, Purpose::Repair(range));
         }
-        if self.now.monotonic_us < self.digest.compare_us || !self.standing.serves() || self.is_moving() {
+        if self.now.monotonic_us < self.digest.compare_us || !self.standing.serves() || !self.is_comparable() {
             return;
         }
         self.digest.compare_us = self.now.monotonic_us + 1_000 * self.plan.settings.digest_interval_ms;
@@ -89,7 +94,7 @@ impl Node {
     }
 
     pub(super) fn answer_digest_request(&mut self, from: NodeId, range: u16) {
-        if range >= RANGES || !self.links.contains_key(&from) || !self.standing.serves() || self.is_moving() {
+        if range >= RANGES || !self.links.contains_key(&from) || !self.standing.serves() || !self.is_comparable() {
             return;
         }
         let hash = self.table.digest(slots_of(range));
@@ -97,7 +102,7 @@ impl Node {
     }
 
     pub(super) fn receive_digest(&mut self, from: NodeId, range: u16, vector: &VersionVector, hash: u64) {
-        if range >= RANGES || !self.links.contains_key(&from) || *vector != self.digest.vector || self.is_moving() {
+        if range >= RANGES || !self.links.contains_key(&from) || *vector != self.digest.vector || !self.is_comparable() {
             return;
         }
         if self.table.digest(slots_of(range)) == hash {

@@ -153,7 +153,7 @@ impl Node {
         self.lease.durable = marks.lease;
         self.lease.finished_at = marks.finished_at;
         if self.plan.observed {
-            for (key, versions) in self.table.entries(0..SLOTS) {
+            for (key, versions) in self.table.slots().entries(0..SLOTS) {
                 self.observe(|| Event::Found { key, versions });
             }
         }

@@ -83,21 +83,21 @@ impl Node {
         if self.transfer.as_ref().is_some_and(|transfer| matches!(transfer.purpose, Purpose::Import(_))) {
             self.transfer = None;
         }
-        self.restart_import();
+        let sources = self.import_sources();
+        self.import_anew();
+        // What is here of their records is of other slots.
+        self.applied = self.applied.iter().filter(|(actor, _)| !sources.contains(actor)).collect();
+        self.stability.durable = self.stability.durable.iter().filter(|(actor, _)| !sources.contains(actor)).collect();
+        sources.iter().for_each(|actor| self.journal.forget_received_of(*actor));
     }
 
     /// Takes over anew what is to come. What is here of it stays: once the slots are handed over, this shard's own writes are among it,
     /// and what the source no longer has goes when its slots are installed.
-    pub(super) fn restart_import(&mut self) {
+    pub(super) fn import_anew(&mut self) {
         self.import = Import::default();
-        let sources = self.import_sources();
-        if sources.is_empty() {
-            return;
+        if !self.import_sources().is_empty() {
+            reached(Mark::ImportBegun);
         }
-        reached(Mark::ImportBegun);
-        self.applied = self.applied.iter().filter(|(actor, _)| !sources.contains(actor)).collect();
-        self.stability.durable = self.stability.durable.iter().filter(|(actor, _)| !sources.contains(actor)).collect();
-        sources.iter().for_each(|actor| self.journal.forget_received_of(*actor));
     }
 
     /// Takes over the next base, or pulls what follows.

@@ -15,6 +15,7 @@ mod digest;
 mod event;
 mod forward;
 mod founding;
+mod give;
 mod gossip;
 mod held;
 mod import;
@@ -111,6 +112,7 @@ pub struct Node {
     links: BTreeMap<NodeId, replication::Link>,
     pulls: pull::Pulls,
     transfer: Option<transfer::Transfer>,
+    copies: BTreeMap<NodeId, give::Copy>,
     digest: digest::Digests,
     stability: stability::Stability,
     view: view::View,
@@ -168,6 +170,7 @@ impl Node {
             admin: admin::Tasks::default(),
             pulls: pull::Pulls::default(),
             transfer: None,
+            copies: BTreeMap::new(),
             digest: digest::Digests::default(),
             stability: stability::Stability::default(),
             view: view::View::new(&plan.settings),
@@ -301,7 +304,7 @@ impl Node {
             Message::PushAck { number, applied } => self.receive_ack(from, number, applied),
             Message::Pull(pull) => self.answer_pull(from, pull),
             Message::PullAnswer(answer) => self.receive_pulled(from, answer),
-            Message::SnapshotRequest { from: slot, until } => self.answer_snapshot_request(from, slot, until),
+            Message::SnapshotRequest { copy, from: slot, until } => self.answer_snapshot_request(from, copy, slot, until),
             Message::SnapshotPart(part) => self.receive_snapshot_part(from, part),
             Message::DigestRequest { range } => self.answer_digest_request(from, range),
             Message::Digest { range, vector, hash } => self.receive_digest(from, range, &vector, hash),

@@ -64,12 +64,13 @@ impl Node {
     }
 
     /// How far this replica holds the records of actors that are gone; of one with records on their way to the disk nothing is said yet.
+    /// Who has no base yet has nothing, and takes none while it holds more of them: see [`may_count`](Self::may_count).
     fn held_of_the_gone(&self) -> BTreeMap<ActorId, crate::clock::Hlc> {
         let is_gone = |standing| matches!(standing, Standing::Frozen { .. } | Standing::Cut { .. });
         let heard = self.heard_actors();
         let gone = self.plan.config.actors().filter(|actor| is_gone(actor.standing) && heard.contains(&actor.actor));
         let settled = gone.filter(|actor| self.applied.get(actor.actor) >= self.received(actor.actor));
-        if self.adoption.needs_base() || !self.standing.promises() {
+        if !self.standing.promises() || self.is_ahead_of_its_vector() {
             return BTreeMap::new();
         }
         settled.map(|actor| (actor.actor, self.applied.get(actor.actor))).collect()
@@ -151,12 +152,14 @@ impl Node {
         }
     }
 
-    /// A new actor for a node whose old one may write no more.
+    /// A new actor for a node whose old one may write no more; or that this replica can stand in for the others.
     fn own_change(&self) -> Option<Change> {
         let needs =
             self.standing.writes() == Err(WhyNoWrites::NeedsNewActor) && self.standing.promises() && self.standing.serves();
-        let seated = self.plan.config.seat(self.plan.me).is_some_and(|seat| seat.standing.writes());
-        (needs && seated && !self.adoption.needs_base()).then_some(Change::Replace { node: self.plan.me })
+        let seat = self.plan.config.seat(self.plan.me).filter(|seat| seat.standing.writes() && !self.adoption.needs_base())?;
+        let is_new = !seat.holds_base && self.standing.serves();
+        let base = || is_new.then_some(Change::HasBase { actor: seat.actor });
+        needs.then_some(Change::Replace { node: self.plan.me }).or_else(base)
     }
 
     /// The nodes that are in this node's view.

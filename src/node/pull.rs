@@ -124,7 +124,7 @@ impl Node {
     /// Records of slots that this shard gets, after their base.
     fn receive_given(&mut self, from: NodeId, cut: bool, more: bool, connected: bool) {
         match (cut, more) {
-            (true, _) => self.restart_import(),
+            (true, _) => self.import_anew(),
             (false, true) => self.pull_from(from, Hlc::ZERO),
             (false, false) if connected => self.import_is_close(),
             (false, false) => {}

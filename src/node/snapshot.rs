@@ -42,10 +42,11 @@ struct UnderWay {
 impl Node {
     /// Begins a snapshot, now or when the one under way is done.
     pub(super) fn snapshot_due(&mut self) {
-        if self.snapshot.under_way.is_some() {
+        if self.snapshot.under_way.is_some() || self.is_installing() {
             self.snapshot.again = true;
             return;
         }
+        self.snapshot.again = false;
         self.move_horizon();
         // What was taken over is in no log: it must count from the head on, or a restart would believe its log to reach back so far.
         let mut applied = self.applied.clone();
@@ -84,8 +85,8 @@ impl Node {
             self.effects.push(Effect::Journal(JournalCommand::SnapshotEnd));
             return;
         }
-        let until = self.table.until(snapshot.next, self.plan.settings.part_bytes);
-        let entries = self.table.entries(snapshot.next.0..until);
+        let until = self.table.slots().until(snapshot.next, self.plan.settings.part_bytes);
+        let entries = self.table.slots().entries(snapshot.next.0..until);
         snapshot.next = Slot(until);
         self.effects.push(Effect::Journal(JournalCommand::SnapshotPart(entries)));
     }
@@ -103,9 +104,6 @@ impl Node {
 
     pub(super) fn snapshot_given_up(&mut self) {
         self.snapshot.under_way = None;
-        if self.has_installed() && !planted(Mutant::TransferNotGivenUp) {
-            self.transfer = None;
-        }
         self.begin_next_snapshot();
     }
 

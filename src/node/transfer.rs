@@ -1,18 +1,20 @@
 //! Whole slots from a peer, where its log no longer reaches back to what this replica lacks.
 //!
-//! The parts are taken one after the other while the peer goes on, so each has a vector of its own. What is known for certain at
-//! the end is the vector of the first part: every later part has at least that much. The rest follows by pulls from there.
-//! A part is installed with authority: see [`Table::install`](crate::store::Table::install).
-//! A copy of a part that was asked for in an earlier try has less, and is dropped. Should the source forget more between
-//! two parts (see [`Horizon`]), the pulls from the first part's vector on would bring what a forgotten tombstone had hidden: then all
-//! is taken over anew. That ends, since a replica that lacks something holds the stable time back.
+//! The source copies its slots at one moment (see [`give`](super::give)) and sends that copy in parts, so all of them have one vector.
+//! The parts are kept aside until the last is here, and only then installed, with authority: see
+//! [`Table::install`](crate::store::Table::install). Should the source be lost before, nothing of it is in the table: a record that nobody
+//! else has would be above what counts for ever. The rest follows by pulls from the vector on.
 //!
 //! While slots are taken over, no runs of records are applied: one that was asked for before could bring back a version whose
 //! successor, a tombstone, the source has collected, and the vector that is then raised would skip the tombstone for ever.
 //!
-//! What was installed is not in this node's log, so it counts as applied only once a snapshot of it is on this node's own disk.
+//! What was installed is not in this node's log, so it counts as applied only once a snapshot of it is on this node's own disk. Until
+//! then the table holds what does not count: nobody gets a copy of it, no other snapshot is taken, and nothing is said of what is
+//! here of actors that are gone.
 
 use std::{collections::VecDeque, ops::Range};
+
+use rand_chacha::rand_core::Rng;
 
 use super::{Event, Node};
 use crate::{
@@ -22,11 +24,15 @@ use crate::{
     message::{Message, SnapshotPart},
     mutant::{Mutant, planted},
     placement::{SLOTS, SlotSet, slot_of},
-    store::{Horizon, Key, Version},
+    store::{Key, Version},
 };
 
 /// A part that does not come for this long is asked for again; after the second time the transfer is given up.
-const PART_PATIENCE_US: u64 = 1_000_000;
+pub(super) const PART_PATIENCE_US: u64 = 1_000_000;
+/// Between two parts that are installed: others are heard meanwhile.
+const INSTALL_NEXT_US: u64 = 1_000;
+/// Between snapshots of what was installed, when the disk has no room for one.
+const SNAPSHOT_AGAIN_US: u64 = 500_000;
 
 /// What slots are taken over for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,16 +50,37 @@ pub(super) enum Purpose {
 pub(super) struct Transfer {
     pub purpose: Purpose,
     peer: NodeId,
+    /// Names the copy that the source makes for it.
+    copy: u64,
     /// What is still to come, in order.
     ranges: VecDeque<Range<u16>>,
-    /// The first part's vector, and what the source may have forgotten by then.
-    base: Option<(VersionVector, Horizon)>,
-    /// What the source said in the first part of its own import.
-    copied: Option<Epoch>,
+    /// What has come and is not installed.
+    parts: VecDeque<SnapshotPart>,
+    /// What the copy stands for.
+    base: Option<Base>,
+    stage: Stage,
     until_us: u64,
     asked_again: bool,
-    /// All parts are installed; this node's own snapshot is under way.
-    installed: bool,
+}
+
+/// What all parts of a copy have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Base {
+    vector: VersionVector,
+    /// The migration of which the source has everything.
+    copied: Option<Epoch>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    /// Parts are still to come.
+    Coming,
+    /// All parts are here, and none is in the table.
+    Whole,
+    /// Some parts are in the table.
+    Installing,
+    /// All parts are in the table; this node's own snapshot is under way.
+    Installed,
 }
 
 impl Node {
@@ -63,9 +90,17 @@ impl Node {
             return;
         }
         reached(Mark::TransferBegun);
-        let ranges = self.ranges_of(purpose, peer);
-        self.transfer =
-            Some(Transfer { purpose, peer, ranges, base: None, copied: None, until_us: 0, asked_again: false, installed: false });
+        self.transfer = Some(Transfer {
+            purpose,
+            peer,
+            copy: self.random.next_u64(),
+            ranges: self.ranges_of(purpose, peer),
+            parts: VecDeque::new(),
+            base: None,
+            stage: Stage::Coming,
+            until_us: 0,
+            asked_again: false,
+        });
         self.ask_for_part();
     }
 
@@ -86,88 +121,126 @@ impl Node {
         let Some(transfer) = &mut self.transfer else { return };
         let Some(range) = transfer.ranges.front() else { return };
         transfer.until_us = self.now.monotonic_us + PART_PATIENCE_US;
-        let (peer, from, until) = (transfer.peer, Slot(range.start), range.end);
-        self.send(peer, Message::SnapshotRequest { from, until });
+        let (peer, copy, from, until) = (transfer.peer, transfer.copy, Slot(range.start), range.end);
+        self.send(peer, Message::SnapshotRequest { copy, from, until });
     }
 
+    /// Goes on with a transfer under way, and with what others take over.
     pub(super) fn keep_transferring(&mut self) {
+        self.keep_copies();
         let now_us = self.now.monotonic_us;
         let Some(transfer) = &mut self.transfer else { return };
-        if transfer.installed || now_us < transfer.until_us {
-            return;
+        let is_due = now_us >= transfer.until_us;
+        match transfer.stage {
+            Stage::Whole => self.begin_installing(),
+            Stage::Installing => self.install_next(),
+            Stage::Coming if is_due => self.ask_again(),
+            Stage::Installed if is_due => {
+                transfer.until_us = now_us + SNAPSHOT_AGAIN_US;
+                if !self.snapshot.is_under_way() && !planted(Mutant::SnapshotNotTriedAgain) {
+                    reached(Mark::SnapshotTriedAgain);
+                    self.snapshot_due();
+                }
+            }
+            Stage::Coming | Stage::Installed => {}
         }
+    }
+
+    fn ask_again(&mut self) {
+        let now_us = self.now.monotonic_us;
+        let Some(transfer) = &mut self.transfer else { return };
         if std::mem::replace(&mut transfer.asked_again, true) || !self.view.repairs(transfer.peer, now_us) {
-            self.transfer = None;
-            return reached(Mark::TransferGivenUp);
+            return self.give_transfer_up();
         }
         self.ask_for_part();
     }
 
-    pub(super) fn answer_snapshot_request(&mut self, from: NodeId, slot: Slot, until: u16) {
-        let end = until.min(SLOTS);
-        if slot.0 >= end || !self.standing.serves() {
-            return;
-        }
-        let given = self.given_to(from);
-        let is_given = given.within(slot.0..end).map(|range| range.len()).sum::<usize>() == usize::from(end - slot.0);
-        if !is_given && !self.links.contains_key(&from) {
-            return;
-        }
-        let until = self.table.until(slot, self.plan.settings.part_bytes).min(end);
-        let (mut vector, horizon) = (self.vector_for_peers(), self.table.horizon());
-        if self.standing.promises() {
-            // An actor that has written nothing for long is at its promise, or who takes over would ask for more than any log holds.
-            vector.raise(self.actor, self.own_promise(Hlc::ZERO));
-        }
-        let operations = if until == end { self.operations.all() } else { Vec::new() };
-        let entries = self.table.entries(slot.0..until);
-        let copied = self.import.copied;
-        self.send(from, Message::SnapshotPart(SnapshotPart { from: slot, until, vector, copied, horizon, entries, operations }));
+    fn give_transfer_up(&mut self) {
+        reached(Mark::TransferGivenUp);
+        self.transfer = None;
+    }
+
+    /// Under another config the source makes another copy.
+    pub(super) fn drop_coming(&mut self) {
+        self.transfer.take_if(|transfer| transfer.stage < Stage::Installing);
     }
 
     pub(super) fn receive_snapshot_part(&mut self, from: NodeId, part: SnapshotPart) {
         let Some(transfer) = &mut self.transfer else { return };
-        let next = transfer.ranges.front().cloned().unwrap_or_default();
-        let expected = transfer.peer == from && next.start == part.from.0 && !transfer.installed;
-        if !expected || part.until <= part.from.0 || part.until > next.end {
-            return;
-        }
-        if transfer.base.as_ref().is_some_and(|(first, _)| !part.vector.covers(first)) {
+        if (transfer.peer, transfer.copy) != (from, part.copy) {
             return reached(Mark::OldPartDropped);
         }
-        let (_, horizon) = transfer.base.get_or_insert_with(|| (part.vector.clone(), part.horizon));
-        if *horizon != part.horizon && !matches!(transfer.purpose, Purpose::Repair(_)) {
+        let next = transfer.ranges.front().cloned().unwrap_or_default();
+        if next.start != part.from.0 || part.until <= part.from.0 || part.until > next.end {
+            return;
+        }
+        let base = Base { vector: part.vector.clone(), copied: part.copied };
+        if transfer.base.as_ref().is_some_and(|first| *first != base) && !planted(Mutant::TransferKeepsLastVector) {
+            // The source had dropped its copy and made another.
             reached(Mark::TransferAnew);
             let (purpose, peer) = (transfer.purpose, transfer.peer);
             self.transfer = None;
             return self.begin_transfer(peer, purpose);
         }
-        if transfer.ranges.len() == 1 || transfer.copied.is_none() {
-            transfer.copied = part.copied;
-        }
-        if planted(Mutant::TransferKeepsLastVector) {
-            transfer.base = Some((part.vector.clone(), part.horizon));
-        }
         match transfer.ranges.front_mut() {
             Some(range) if part.until < range.end => range.start = part.until,
             _ => drop(transfer.ranges.pop_front()),
         }
-        transfer.asked_again = false;
-        let last = transfer.ranges.is_empty();
-        transfer.installed = last;
-        let base = transfer.base.as_ref().map(|(vector, _)| vector.clone()).unwrap_or_default();
-        let purpose = transfer.purpose;
-        self.install_part(part, purpose, &base);
-        if last {
-            self.counters.snapshots_installed += 1;
-            self.snapshot_due();
+        (transfer.base, transfer.asked_again) = (Some(base), false);
+        transfer.parts.push_back(part);
+        if transfer.ranges.is_empty() {
+            transfer.stage = Stage::Whole;
+            self.begin_installing();
         } else {
             reached(Mark::TransferInParts);
             self.ask_for_part();
         }
     }
 
-    fn install_part(&mut self, part: SnapshotPart, purpose: Purpose, base: &VersionVector) {
+    fn begin_installing(&mut self) {
+        if !self.may_count() {
+            return self.give_transfer_up();
+        }
+        // A snapshot under way stands for what is here without the transfer.
+        if !self.snapshot.is_under_way()
+            && let Some(transfer) = &mut self.transfer
+        {
+            transfer.stage = Stage::Installing;
+            self.install_next();
+        }
+    }
+
+    /// Whether all that came may be taken: of an actor that is being cut off nothing more is, until it is settled how far it counts.
+    pub(super) fn may_count(&self) -> bool {
+        let base = self.transfer.as_ref().and_then(|transfer| transfer.base.as_ref());
+        let mut said = base.into_iter().flat_map(|base| base.vector.iter());
+        said.all(|(actor, hlc)| hlc <= self.applied.get(actor) || self.within_cut(actor, hlc) == Some(hlc))
+    }
+
+    /// Installs one part. The next follows soon, or the whole is made durable.
+    fn install_next(&mut self) {
+        let Some(transfer) = &mut self.transfer else { return };
+        let (part, purpose) = (transfer.parts.pop_front(), transfer.purpose);
+        let is_last = transfer.parts.is_empty();
+        if let Some(part) = part {
+            self.install_part(part, purpose);
+        }
+        if !is_last {
+            self.next_tick_us = self.next_tick_us.min(self.now.monotonic_us + INSTALL_NEXT_US);
+            return;
+        }
+        if let Some(transfer) = &mut self.transfer {
+            (transfer.stage, transfer.until_us) = (Stage::Installed, self.now.monotonic_us + SNAPSHOT_AGAIN_US);
+        }
+        self.counters.snapshots_installed += 1;
+        match self.journal.failed {
+            // Nothing here will be durable any more.
+            true => self.transfer_durable(),
+            false => self.snapshot_due(),
+        }
+    }
+
+    fn install_part(&mut self, part: SnapshotPart, purpose: Purpose) {
         if let Purpose::Repair(_) = purpose {
             part.entries.iter().for_each(|(key, versions)| self.table.correct(key, versions));
         }
@@ -183,10 +256,9 @@ impl Node {
             imports && is_ours && version.dependencies.as_ref().map(|token| token.epoch()) < begun
         };
         // Who is heard no more, retired or of a former owner, is in no vector, and whole at everybody who serves.
-        let has = |vector: &VersionVector, dot: Dot| vector.contains(dot) || !heard.contains(&dot.actor);
-        let applied = |key: &Key, version: &Version| {
-            (has(&part.vector, version.dot) || is_from_before(version)) && !untold.contains(slot_of(key))
-        };
+        let has = |dot: Dot| part.vector.contains(dot) || !heard.contains(&dot.actor);
+        let applied =
+            |key: &Key, version: &Version| (has(version.dot) || is_from_before(version)) && !untold.contains(slot_of(key));
         // A peer that works by another config may have slots that are none of this replica's.
         let mut entries = part.entries;
         entries.retain(|(key, _)| self.kept.contains(slot_of(key)));
@@ -196,8 +268,7 @@ impl Node {
             }
             self.observe(|| Event::Installed { key, versions });
         }
-        // A record above the vector may be of a slot that was taken over before it: then it comes with the pull that follows.
-        for remembered in part.operations.into_iter().filter(|remembered| has(base, remembered.dot)) {
+        for remembered in part.operations.into_iter().filter(|remembered| has(remembered.dot)) {
             self.operations.remember(remembered);
         }
     }
@@ -214,7 +285,7 @@ impl Node {
             Purpose::CatchUp => {
                 reached(Mark::TransferFinished);
                 self.raise_to(&base);
-                self.import_with(transfer.copied);
+                self.import_with(transfer.base.and_then(|base| base.copied));
                 self.based();
             }
             Purpose::Import(source) => {
@@ -233,10 +304,10 @@ impl Node {
 
     /// How far slots that are wholly taken over, and not yet durable here, raise this replica.
     pub(super) fn taken_over(&self) -> VersionVector {
-        let is_whole = |transfer: &&Transfer| transfer.installed && !matches!(transfer.purpose, Purpose::Repair(_));
-        let whole = self.transfer.as_ref().filter(is_whole);
-        let base = whole.and_then(|transfer| transfer.base.as_ref()).into_iter().flat_map(|(vector, _)| vector.iter());
-        base.filter(|(actor, _)| self.is_raised_by_transfer(*actor)).collect()
+        let raises = |transfer: &&Transfer| transfer.stage == Stage::Installed && !matches!(transfer.purpose, Purpose::Repair(_));
+        let base = self.transfer.as_ref().filter(raises).and_then(|transfer| transfer.base.as_ref());
+        let said = base.into_iter().flat_map(|base| base.vector.iter());
+        said.filter(|(actor, _)| self.is_raised_by_transfer(*actor)).collect()
     }
 
     /// Whether nobody can tell this node more of an actor than it knows itself.
@@ -272,7 +343,18 @@ impl Node {
         self.transfer.as_ref().is_some_and(|transfer| transfer.purpose == Purpose::CatchUp)
     }
 
+    /// Whether all of a transfer is in the table, and not durable yet.
     pub(super) fn has_installed(&self) -> bool {
-        self.transfer.as_ref().is_some_and(|transfer| transfer.installed)
+        self.transfer.as_ref().is_some_and(|transfer| transfer.stage == Stage::Installed)
+    }
+
+    /// Whether the table holds what does not count yet.
+    pub(super) fn is_ahead_of_its_vector(&self) -> bool {
+        self.transfer.as_ref().is_some_and(|transfer| transfer.stage >= Stage::Installing)
+    }
+
+    /// Whether parts go into the table now.
+    pub(super) fn is_installing(&self) -> bool {
+        self.transfer.as_ref().is_some_and(|transfer| transfer.stage == Stage::Installing)
     }
 }

@@ -53,6 +53,11 @@ pub enum Change {
         /// The shard that it is to hold.
         shard: ShardId,
     },
+    /// An actor's replica has all that its shard holds.
+    HasBase {
+        /// Whose.
+        actor: ActorId,
+    },
     /// An actor that is to write no more.
     Leave {
         /// Whose.
@@ -113,6 +118,7 @@ impl Config {
             Change::Remove { node, how } => next.remove(*node, *how),
             Change::Evict { node } => next.evict(*node),
             Change::Join { node, shard } => next.join(*node, *shard),
+            Change::HasBase { actor } => next.has_base(*actor),
             Change::Leave { node } => next.leave(*node),
             Change::Cut { actor, upto } => next.cut(*actor, *upto),
             Change::Retire { actor } => next.retire(*actor),
@@ -179,6 +185,11 @@ impl Config {
             return Err(Refused::HasSeat);
         }
         self.give_seat(node, shard, None)
+    }
+
+    fn has_base(&mut self, actor: ActorId) -> Result<(), Refused> {
+        let actor = self.actors.get_mut(&actor).ok_or(Refused::NoSuchActor)?;
+        if std::mem::replace(&mut actor.holds_base, true) { Err(Refused::Already) } else { Ok(()) }
     }
 
     fn leave(&mut self, node: NodeId) -> Result<(), Refused> {
@@ -318,15 +329,23 @@ impl Config {
         let row = self.row(node)?;
         (row.actor, row.home) = (Some(actor), None);
         let unbroken_since = heir_of.unwrap_or(actor);
-        self.actors.insert(actor, Actor { actor, node, shard, unbroken_since, standing: Standing::Serving });
+        let holds_base = !self.owners.has(shard);
+        self.actors.insert(actor, Actor { actor, node, shard, unbroken_since, holds_base, standing: Standing::Serving });
         Ok(())
     }
 
     /// Whether a shard can do without one of its actors.
     fn may_lose(&self, seat: &Actor) -> Result<(), Refused> {
-        let others = self.replicas(seat.shard).filter(|actor| actor.actor != seat.actor).count();
+        let others = || self.replicas(seat.shard).filter(|actor| actor.actor != seat.actor);
         let is_getting = self.migration.iter().any(|migration| migration.into_shard(seat.shard).next().is_some());
-        if others == 0 && (self.owners.has(seat.shard) || is_getting) { Err(Refused::LastReplica) } else { Ok(()) }
+        if !self.owners.has(seat.shard) && !is_getting {
+            return Ok(());
+        }
+        match others().next() {
+            None => Err(Refused::LastReplica),
+            Some(_) if seat.may_hold_base() && !others().any(|other| other.holds_base) => Err(Refused::OthersLackBase),
+            Some(_) => Ok(()),
+        }
     }
 
     fn drain(&mut self, actor: ActorId) -> Result<(), Refused> {
@@ -356,6 +375,7 @@ impl fmt::Display for Change {
             Self::Remove { node, how: Departure::Cut } => write!(f, "remove {node}, which is gone"),
             Self::Evict { node } => write!(f, "evict {node}"),
             Self::Join { node, shard } => write!(f, "{node} joins {shard}"),
+            Self::HasBase { actor } => write!(f, "{actor} has its base"),
             Self::Leave { node } => write!(f, "{node} leaves its shard"),
             Self::Cut { actor, upto } => write!(f, "cut {actor} at {upto}"),
             Self::Retire { actor } => write!(f, "retire {actor}"),

@@ -77,8 +77,17 @@ pub struct Actor {
     pub shard: ShardId,
     /// Its node has been a replica of the shard without a break since this actor of it: what others retired meanwhile waited for it.
     pub unbroken_since: ActorId,
+    /// Whether its replica has what its shard holds, durably: until then the shard cannot do without those that have it.
+    pub holds_base: bool,
     /// Whether it may still write.
     pub standing: Standing,
+}
+
+impl Actor {
+    /// Whether its replica has what its shard holds, or may go on with one that had.
+    pub(super) fn may_hold_base(&self) -> bool {
+        self.holds_base || self.unbroken_since != self.actor
+    }
 }
 
 /// How an actor stands.
@@ -159,6 +168,7 @@ impl Config {
             node: NodeId(row),
             shard: ShardId((row % u32::from(shard_count)) as u16),
             unbroken_since: ActorId(row),
+            holds_base: true,
             standing: Standing::Serving,
         };
         let member = |(row, address)| {

@@ -29,6 +29,9 @@ pub enum Refused {
     /// It is the last replica of a shard that owns slots.
     #[error("the last replica of its shard")]
     LastReplica,
+    /// The other replicas of its shard have not taken over yet what it holds.
+    #[error("the other replicas of its shard lack their base")]
+    OthersLackBase,
     /// Slots are on the move, or a reshard is under way.
     #[error("another reshard is under way")]
     Busy,

@@ -7,6 +7,9 @@
 
 mod install;
 mod owned;
+mod slots;
+
+pub use slots::Slots;
 
 use std::{
     cmp::Reverse,
@@ -46,9 +49,9 @@ struct Entry {
 }
 
 /// The versions of a replica's keys.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Table {
-    slots: Vec<BTreeMap<Key, Entry>>,
+    slots: Slots,
     /// By hlc: versions that carry dependencies, and tombstones.
     unstable: BinaryHeap<Reverse<(Hlc, Key)>>,
     /// By hlc: stable versions that a second record of their operation may still join.
@@ -57,20 +60,6 @@ pub struct Table {
     live: u64,
     tombstones: u64,
     bytes: u64,
-}
-
-impl Default for Table {
-    fn default() -> Self {
-        Self {
-            slots: vec![BTreeMap::new(); usize::from(SLOTS)],
-            unstable: BinaryHeap::new(),
-            joinable: BinaryHeap::new(),
-            horizon: Horizon::default(),
-            live: 0,
-            tombstones: 0,
-            bytes: 0,
-        }
-    }
 }
 
 impl Table {
@@ -148,8 +137,7 @@ impl Table {
     /// The common case: one version was there, and neither it nor the new one can have a twin.
     fn insert_plain(&mut self, key: &Key, version: Version) -> Applied {
         let order = version.order();
-        let slot = &mut self.slots[usize::from(slot_of(key).0)];
-        let Some(entry) = slot.get_mut(key) else { return Applied::Known };
+        let Some(entry) = self.slots.slot_mut(slot_of(key)).get_mut(key) else { return Applied::Known };
         let winner = entry.winner.order();
         if order == winner {
             return Applied::Known;
@@ -169,22 +157,9 @@ impl Table {
         Applied::New(order)
     }
 
-    /// Every key of the slots with its versions, the winner first.
-    pub fn entries(&self, slots: Range<u16>) -> Vec<(Key, Vec<Version>)> {
-        let slots = &self.slots[usize::from(slots.start)..usize::from(slots.end)];
-        slots.iter().flatten().map(|(key, entry)| (key.clone(), entry.versions())).collect()
-    }
-
-    /// The first slot after `from` where the slots between hold about `bytes`, or the number of slots.
-    pub fn until(&self, from: Slot, bytes: u64) -> u16 {
-        let mut sum = 0;
-        for slot in from.0..SLOTS {
-            sum += self.slot(Slot(slot)).iter().map(|(key, entry)| entry.bytes(key)).sum::<u64>();
-            if sum >= bytes {
-                return slot + 1;
-            }
-        }
-        SLOTS
+    /// The contents as they are now; what the table changes later is not in them.
+    pub fn slots(&self) -> &Slots {
+        &self.slots
     }
 
     /// Forgets what the horizon allows: dependencies, the names of operations, winning tombstones; at most `limit` versions of
@@ -209,7 +184,7 @@ impl Table {
     /// A hash of the live keys of slots: equal at replicas that have applied the same records.
     pub fn digest(&self, slots: Range<u16>) -> u64 {
         let mut hasher = Xxh3Default::new();
-        for (key, entry) in self.slots[usize::from(slots.start)..usize::from(slots.end)].iter().flatten() {
+        for (key, entry) in self.slots.range(slots) {
             if let Some(value) = &entry.winner.value {
                 hasher.write(key.as_bytes());
                 hasher.write_u64(entry.winner.dot.hlc.0);
@@ -222,7 +197,7 @@ impl Table {
 
     /// Whether any version was written by this actor.
     pub fn has_version_of(&self, actor: ActorId) -> bool {
-        self.slots.iter().flatten().any(|(_, entry)| entry.versions().iter().any(|version| version.dot.actor == actor))
+        self.slots.range(0..SLOTS).any(|(_, entry)| entry.versions().iter().any(|version| version.dot.actor == actor))
     }
 
     fn settle(&mut self, key: &Key) -> Option<Order> {
@@ -250,11 +225,11 @@ impl Table {
     }
 
     fn slot(&self, slot: Slot) -> &BTreeMap<Key, Entry> {
-        &self.slots[usize::from(slot.0)]
+        self.slots.slot(slot)
     }
 
     fn take(&mut self, key: &Key) -> Vec<Version> {
-        let Some(entry) = self.slots[usize::from(slot_of(key).0)].remove(key) else { return Vec::new() };
+        let Some(entry) = self.slots.slot_mut(slot_of(key)).remove(key) else { return Vec::new() };
         self.bytes -= entry.bytes(key);
         match entry.winner.is_tombstone() {
             true => self.tombstones -= 1,
@@ -277,7 +252,7 @@ impl Table {
             true => self.tombstones += 1,
             false => self.live += 1,
         }
-        self.slots[usize::from(slot_of(key).0)].insert(key.clone(), entry);
+        self.slots.slot_mut(slot_of(key)).insert(key.clone(), entry);
         Some(order)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use causeway::{
     clock::Hlc,
     id::{ActorId, NodeId, ShardId, Slot},
-    placement::{Change, Config, Departure, Owners, Progress, SLOTS, Standing, moves, next},
+    placement::{Actor, Change, Config, Departure, Owners, Progress, Refused, SLOTS, Standing, moves, next},
 };
 use proptest::prelude::*;
 
@@ -38,7 +38,8 @@ impl Model {
             assert!(self.used.insert(actor.actor), "{change}: {} is used again", actor.actor);
         }
         for shard in next.shards().filter(|shard| next.owners().has(*shard)) {
-            assert!(next.replicas(shard).next().is_some(), "{change}: nobody holds {shard}");
+            let holds = |actor: &Actor| actor.holds_base || actor.unbroken_since != actor.actor;
+            assert!(next.replicas(shard).any(holds), "{change}: nobody holds {shard}");
         }
         self.config = next;
         true
@@ -53,10 +54,23 @@ impl Model {
         live.map(|actor| (actor.actor, Progress { epoch, serves: true, copied, sealed: epoch, held: held.clone() })).collect()
     }
 
+    /// A base that a live node can have by now, from a live one or from its own disk.
+    fn base(&self) -> Option<Change> {
+        let live = |actor: &&Actor| self.live.contains(&actor.node);
+        let held = |shard| self.config.replicas(shard).filter(live).any(|actor| actor.holds_base);
+        let mut lacking = self.config.actors().filter(live).filter(|actor| !actor.holds_base && actor.standing.writes());
+        let has = lacking.find(|actor| actor.unbroken_since != actor.actor || held(actor.shard))?;
+        Some(Change::HasBase { actor: has.actor })
+    }
+
+    fn due(&self) -> Option<Change> {
+        self.base().or_else(|| next(&self.config, &self.live, &self.progress()))
+    }
+
     /// Does what is due until nothing is.
     fn settle(&mut self) {
         for _ in 0..STEPS {
-            let Some(change) = next(&self.config, &self.live, &self.progress()) else { return };
+            let Some(change) = self.due() else { return };
             assert!(self.change(&change), "{change} is due and does not fit {:?}", self.config);
         }
         panic!("never settled: {:?}", self.config);
@@ -176,7 +190,7 @@ impl Model {
                 self.live.insert(NodeId(*node));
                 return;
             }
-            Act::Step => match next(&self.config, &self.live, &self.progress()) {
+            Act::Step => match self.due() {
                 Some(change) => {
                     assert!(self.change(&change), "{change} is due and does not fit");
                     return;
@@ -200,7 +214,7 @@ impl Model {
 
     /// The dead whose shard has a live replica.
     fn gone(&self) -> Vec<NodeId> {
-        let live = |shard| self.config.replicas(shard).any(|actor| self.live.contains(&actor.node));
+        let live = |shard| self.config.replicas(shard).any(|actor| actor.holds_base && self.live.contains(&actor.node));
         let dead = self.config.actors().filter(|actor| actor.standing.writes() && !self.live.contains(&actor.node));
         dead.filter(|actor| live(actor.shard)).map(|actor| actor.node).collect()
     }
@@ -253,4 +267,21 @@ fn an_actor_stands_until_nobody_needs_it() {
     assert_eq!(next(&model.config, &model.live, &silent), None, "the other replica has not said that it has all");
     model.settle();
     assert_eq!(model.config.actor(ActorId(0)), None);
+}
+
+/// Seed 1000044: a node was removed as gone while the other one of its shard still waited for what it held.
+#[test]
+fn a_shard_does_not_lose_who_alone_has_its_contents() {
+    let mut model = Model::new(4, 2);
+    for node in [NodeId(0), NodeId(2)] {
+        let leave = Change::Leave { node };
+        let fits = model.change(&leave);
+        assert_eq!(fits, node == NodeId(0), "{leave}");
+        model.settle();
+    }
+    assert!(model.change(&Change::Join { node: NodeId(0), shard: ShardId(0) }));
+    let remove = Change::Remove { node: NodeId(2), how: Departure::Cut };
+    assert_eq!(model.config.changed(&remove), Err(Refused::OthersLackBase));
+    model.settle();
+    assert!(model.change(&remove));
 }

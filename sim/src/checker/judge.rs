@@ -333,9 +333,12 @@ impl Judge {
         self.heed(promises::check_new_record(&self.replicas, write.dot, &known))?;
         self.heed(stable_time::check_new_record(&self.replicas, write.dot))?;
         self.heed(seals::check(&self.configs, write))?;
-        self.replicas.learn(write.dot, known);
+        let counts = self.replicas.learn(write.dot, known);
         let Some(op) = op else { return Ok(()) };
         self.books.record(op, write.dot);
+        if !counts {
+            self.books.lose(op);
+        }
         let Some(operation) = self.books.history().get(op) else { return Ok(()) };
         self.heed(takes_no_writes::check(&self.replicas, write, operation))?;
         self.heed(records_are_asked_for::check_number(operation))?;

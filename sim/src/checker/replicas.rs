@@ -78,6 +78,8 @@ pub struct Replicas {
     collected: BTreeMap<Key, Order>,
     /// Records of which every copy was destroyed, or that do not count since their actor was cut off below them.
     lost: BTreeSet<Dot>,
+    /// How far the records of actors that were cut off count.
+    cuts: BTreeMap<ActorId, Hlc>,
     /// Records of which every copy was destroyed but those that have just come with a transfer and are in no log yet.
     hanging: BTreeSet<Dot>,
     /// The largest stable time that any node has named.
@@ -95,6 +97,7 @@ impl Replicas {
             records: Records::default(),
             collected: BTreeMap::new(),
             lost: BTreeSet::new(),
+            cuts: BTreeMap::new(),
             hanging: BTreeSet::new(),
             stable: Hlc::ZERO,
         }
@@ -161,9 +164,14 @@ impl Replicas {
         self.all().map(|(dot, _)| dot).filter(|dot| self.has(node, *dot)).collect()
     }
 
-    /// Notes a record that was not known.
-    pub fn learn(&mut self, dot: Dot, known: Known) {
+    /// Notes a record that was not known. Says whether it counts: its actor may have been cut off below it, and not know.
+    pub fn learn(&mut self, dot: Dot, known: Known) -> bool {
         self.records.add(dot, known);
+        let counts = self.cuts.get(&dot.actor).is_none_or(|upto| dot.hlc <= *upto);
+        if !counts {
+            self.lost.insert(dot);
+        }
+        counts
     }
 
     /// Notes that a replica has applied a record.
@@ -172,7 +180,9 @@ impl Replicas {
             known.applied_at.insert(node);
             known.held_at.insert(node);
             known.said_at.insert(node);
-            self.lost.remove(&dot);
+            if self.cuts.get(&dot.actor).is_none_or(|upto| dot.hlc <= *upto) {
+                self.lost.remove(&dot);
+            }
         }
     }
 

@@ -69,7 +69,7 @@ const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
     (Mutant::TransferKeepsLastVector, &["promises"], 0),
     (Mutant::TransferDropsOwn, &["stamps_never_go_back"], 0),
     (Mutant::CutNotTransferred, &["convergence", "liveness"], 15),
-    (Mutant::TransferNotGivenUp, &["convergence", "liveness"], 1),
+    (Mutant::SnapshotNotTriedAgain, &["convergence", "liveness"], 1),
     (Mutant::AnswerBeforeFsync, &["durability"], 0),
     (Mutant::RecoveryDropsTail, &["durability"], 0),
     (Mutant::TornTailKept, &["records_are_asked_for"], 5),

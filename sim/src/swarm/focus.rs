@@ -105,7 +105,7 @@ fn look_at_replication(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, muta
             load.delete_percent = 20;
         }
         Mutant::CutNotTransferred | Mutant::LogReachesTooFar => transfers(plan, kinds),
-        Mutant::TransferNotGivenUp => {
+        Mutant::SnapshotNotTriedAgain => {
             transfers(plan, kinds);
             kinds.full_disk_ms = Some((1_000, 3_000));
         }

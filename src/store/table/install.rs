@@ -19,7 +19,7 @@ impl Table {
         entries: &[(Key, Vec<Version>)],
     ) -> Vec<(Key, Vec<Version>)> {
         let theirs: BTreeMap<&Key, &Vec<Version>> = entries.iter().map(|(key, versions)| (key, versions)).collect();
-        let mine: Vec<Key> = self.entries(slots).into_iter().map(|(key, _)| key).collect();
+        let mine: Vec<Key> = self.slots.range(slots).map(|(key, _)| key.clone()).collect();
         let mut keys: Vec<Key> = theirs.keys().map(|key| (*key).clone()).chain(mine).collect();
         keys.sort();
         keys.dedup();

@@ -199,6 +199,7 @@ impl Replicas {
             let Standing::Cut { upto, .. } = actor.standing else { continue };
             let above = self.records_between(actor.actor, upto, Hlc(u64::MAX)).map(|(dot, known)| (dot, known.op));
             let void: Vec<(Dot, Option<OpId>)> = above.collect();
+            self.cuts.insert(actor.actor, upto);
             self.lost.extend(void.iter().map(|(dot, _)| *dot));
             ops.extend(void.into_iter().filter_map(|(_, op)| op));
         }
