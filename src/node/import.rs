@@ -13,7 +13,8 @@ use crate::{
     id::{ActorId, Epoch, NodeId, ShardId, Slot},
     mark::{Mark, reached},
     mutant::{Mutant, planted},
-    placement::{Config, SlotSet},
+    placement::{Config, Migration, SlotSet, slot_of},
+    store::Write,
 };
 
 /// A replica follows closely when it had everything that a former owner's replica had so long ago.
@@ -161,6 +162,25 @@ impl Node {
         let Some((migration, taker)) = config.migration().zip(config.seat(node)) else { return SlotSet::default() };
         let given = migration.out_of_shard(self.shard).find(|one| one.to == taker.shard);
         given.map(|one| one.slots.clone()).unwrap_or_default()
+    }
+
+    /// Whether a record is of what this replica keeps. One of a slot that was handed over long ago would be in the way when the slot
+    /// comes back: it comes with the base, unless it was superseded meanwhile.
+    pub(super) fn takes(&self, write: &Write) -> bool {
+        let (slot, config) = (slot_of(&write.key), &self.plan.config);
+        let is_from_before = |migration: &Migration| {
+            let is_coming = migration.into_shard(self.shard).any(|one| one.slots.contains(slot));
+            let is_ours = config.actor(write.dot.actor).is_some_and(|actor| actor.shard == self.shard);
+            is_coming && is_ours && write.epoch < migration.begun
+        };
+        self.kept.contains(slot) && !config.migration().is_some_and(is_from_before)
+    }
+
+    /// Whether no record can come any more that this shard made before it began to get slots.
+    pub(super) fn knows_former_records(&self) -> bool {
+        let config = &self.plan.config;
+        let begun = config.migration().filter(|migration| migration.into_shard(self.shard).next().is_some()).map(|one| one.begun);
+        begun.is_none_or(|begun| config.writers_of(self.shard).all(|actor| self.is_sealed(actor.actor, begun)))
     }
 
     /// Whether a node is a replica of a shard that this one gets slots from.

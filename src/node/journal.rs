@@ -15,7 +15,6 @@ use crate::{
     id::{ActorId, Epoch, Lsn, NodeId},
     mark::{Mark, reached},
     mutant::{Mutant, planted},
-    placement::slot_of,
     store::{Applied, Key, OperationId, Record, Write},
 };
 
@@ -337,9 +336,7 @@ impl Node {
             return;
         }
         for write in &run.writes {
-            // A record of a slot that was handed over long ago would be in the way when the slot comes back.
-            let is_kept = self.kept.contains(slot_of(&write.key));
-            if is_kept && (write.dot.hlc > applied || planted(Mutant::ReapplyBelowVector)) {
+            if self.takes(write) && (write.dot.hlc > applied || planted(Mutant::ReapplyBelowVector)) {
                 self.apply(write.clone());
             }
         }

@@ -91,7 +91,7 @@ impl Node {
             }
         }
         if let Some(switched) = config.migration().and_then(|migration| migration.switched)
-            && self.import_sources().iter().any(|actor| !self.is_sealed(*actor, switched))
+            && !(self.knows_former_records() && self.import_sources().iter().all(|actor| self.is_sealed(*actor, switched)))
         {
             lacks(switched);
         }
