@@ -76,7 +76,7 @@ marks! {
     TransferInParts => "transfer-in-parts": "A transfer took more than one part.",
     TransferAnew => "transfer-anew": "The source made another copy between two parts: all was taken over anew.",
     OldPartDropped => "old-part-dropped": "A part of a snapshot came that was asked for in an earlier try.",
-    TransferGivenUp => "transfer-given-up": "A part did not come, or did not count, and a transfer was given up.",
+    TransferGivenUp => "transfer-given-up": "A part did not come, and a transfer was given up.",
     SnapshotTriedAgain => "snapshot-tried-again": "There was no room for a snapshot of what was installed, and another was begun later.",
     TransferFinished => "transfer-finished": "What was taken over is durable and counts.",
     RangeRepaired => "range-repaired": "A corrupt range was taken over and is served again.",

@@ -43,6 +43,11 @@ impl Operator {
         }
     }
 
+    /// How many requests are not answered.
+    pub fn open(&self) -> u64 {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).len() as u64
+    }
+
     /// A request that is not answered.
     pub fn unanswered(&self) -> Option<Request> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).values().next().cloned()

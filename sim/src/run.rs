@@ -31,6 +31,8 @@ use crate::{
 
 /// How long the healed cluster may take to answer everything alike, in simulated microseconds.
 const PATIENCE_US: u64 = 30_000_000;
+/// How much longer for each request of an operator that is open then: each reshards everything, one after the other.
+const PATIENCE_A_REQUEST_US: u64 = 3_000_000;
 /// Between two looks at the healed cluster.
 const LOOK_AGAIN_US: u64 = 250_000;
 
@@ -247,7 +249,7 @@ impl Run {
 
     /// Looks until all is well, or patience ends.
     async fn settle(&self) -> Verdict {
-        let give_up_us = self.cluster.world().now_us() + PATIENCE_US;
+        let give_up_us = self.cluster.world().now_us() + PATIENCE_US + PATIENCE_A_REQUEST_US * self.operator.open();
         loop {
             let (lacking, readings) = self.scan().await;
             let (lacking, left) = match lacking {

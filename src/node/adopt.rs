@@ -263,7 +263,7 @@ impl Node {
     /// Else others may have been retired meanwhile, of whom not everything is here.
     fn goes_on(&self, former: ActorId) -> bool {
         let seat = self.plan.config.seat(self.plan.me).filter(|_| former != ActorId::NONE);
-        seat.is_some_and(|seat| former >= seat.unbroken_since)
+        seat.is_some_and(|seat| former >= seat.unbroken_since || planted(Mutant::OldReplicaKept))
     }
 
     /// What a former actor kept is void.
@@ -309,7 +309,11 @@ impl Node {
 
     /// The last epoch that this node had adopted before it could have made a record above this promise.
     pub(super) fn epoch_of_promise(&self, promise: Hlc) -> Epoch {
-        if promise >= self.adoption.spoken { self.plan.config.epoch() } else { Epoch::default() }
+        if promise >= self.adoption.spoken || planted(Mutant::SealOverPending) {
+            self.plan.config.epoch()
+        } else {
+            Epoch::default()
+        }
     }
 
     /// What is known of an actor's epoch, for a run that ends at `upto`.

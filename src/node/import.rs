@@ -117,6 +117,9 @@ impl Node {
             let nodes: Vec<NodeId> = nodes.into_iter().filter(able).collect();
             self.import.turn = self.import.turn.wrapping_add(1);
             let Some(node) = self.import.turn.checked_rem(nodes.len()).map(|turn| nodes[turn]) else { continue };
+            if planted(Mutant::ImportWithoutBase) && !self.import.based.contains(&source) {
+                self.import_based(source);
+            }
             if self.has_copied() || self.import.based.contains(&source) {
                 self.pull_from(node, Hlc::ZERO);
             } else {
@@ -173,7 +176,8 @@ impl Node {
             let is_ours = config.actor(write.dot.actor).is_some_and(|actor| actor.shard == self.shard);
             is_coming && is_ours && write.epoch < migration.begun
         };
-        self.kept.contains(slot) && !config.migration().is_some_and(is_from_before)
+        let is_old = !planted(Mutant::FormerRecordsTaken) && config.migration().is_some_and(is_from_before);
+        self.kept.contains(slot) && !is_old
     }
 
     /// Whether no record can come any more that this shard made before it began to get slots.

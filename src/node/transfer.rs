@@ -150,14 +150,10 @@ impl Node {
         let now_us = self.now.monotonic_us;
         let Some(transfer) = &mut self.transfer else { return };
         if std::mem::replace(&mut transfer.asked_again, true) || !self.view.repairs(transfer.peer, now_us) {
-            return self.give_transfer_up();
+            self.transfer = None;
+            return reached(Mark::TransferGivenUp);
         }
         self.ask_for_part();
-    }
-
-    fn give_transfer_up(&mut self) {
-        reached(Mark::TransferGivenUp);
-        self.transfer = None;
     }
 
     /// Under another config the source makes another copy.
@@ -198,11 +194,9 @@ impl Node {
     }
 
     fn begin_installing(&mut self) {
-        if !self.may_count() {
-            return self.give_transfer_up();
-        }
         // A snapshot under way stands for what is here without the transfer.
-        if !self.snapshot.is_under_way()
+        if self.may_count()
+            && !self.snapshot.is_under_way()
             && let Some(transfer) = &mut self.transfer
         {
             transfer.stage = Stage::Installing;
@@ -210,11 +204,13 @@ impl Node {
         }
     }
 
-    /// Whether all that came may be taken: of an actor that is being cut off nothing more is, until it is settled how far it counts.
+    /// Whether all that came may be taken. Of an actor that is being cut off nothing more is; once it is settled how far it counts, all
+    /// is asked for anew.
     pub(super) fn may_count(&self) -> bool {
         let base = self.transfer.as_ref().and_then(|transfer| transfer.base.as_ref());
         let mut said = base.into_iter().flat_map(|base| base.vector.iter());
-        said.all(|(actor, hlc)| hlc <= self.applied.get(actor) || self.within_cut(actor, hlc) == Some(hlc))
+        planted(Mutant::TransferAboveCut)
+            || said.all(|(actor, hlc)| hlc <= self.applied.get(actor) || self.within_cut(actor, hlc) == Some(hlc))
     }
 
     /// Installs one part. The next follows soon, or the whole is made durable.

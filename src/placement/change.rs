@@ -13,6 +13,7 @@ use super::{Actor, Config, Member, Migration, Move, Refused, Standing, rebalance
 use crate::{
     clock::Hlc,
     id::{ActorId, Epoch, NodeId, ShardId},
+    mutant::{Mutant, planted},
 };
 
 /// The most shards of a cluster.
@@ -275,9 +276,14 @@ impl Config {
         Ok(())
     }
 
-    /// What only a taker held of an actor that was cut off stays with the slots that it took: how far the others hold it is asked anew.
+    /// What only a taker held of an actor that was cut off stays with the slots that it took.
     fn settle_again(&mut self, done: &Migration) {
-        for actor in self.actors.values_mut().filter(|actor| done.out_of_shard(actor.shard).next().is_some()) {
+        self.ask_anew(|shard| done.out_of_shard(shard).next().is_some());
+    }
+
+    /// Who alone held an actor up to its cut may be gone now: how far the others hold it is asked anew.
+    fn ask_anew(&mut self, concerns: impl Fn(ShardId) -> bool) {
+        for actor in self.actors.values_mut().filter(|actor| concerns(actor.shard)) {
             if let Standing::Cut { .. } = actor.standing {
                 actor.standing = Standing::Frozen { since: self.epoch };
             }
@@ -343,6 +349,7 @@ impl Config {
         }
         match others().next() {
             None => Err(Refused::LastReplica),
+            Some(_) if planted(Mutant::LastBaseRemoved) => Ok(()),
             Some(_) if seat.may_hold_base() && !others().any(|other| other.holds_base) => Err(Refused::OthersLackBase),
             Some(_) => Ok(()),
         }
@@ -357,11 +364,13 @@ impl Config {
 
     fn freeze(&mut self, actor: ActorId) -> Result<(), Refused> {
         let since = self.epoch;
-        let actor = self.actors.get_mut(&actor).ok_or(Refused::NoSuchActor)?;
-        match actor.standing {
-            Standing::Serving | Standing::Leaving { .. } => actor.standing = Standing::Frozen { since },
+        let found = self.actors.get_mut(&actor).ok_or(Refused::NoSuchActor)?;
+        match found.standing {
+            Standing::Serving | Standing::Leaving { .. } => found.standing = Standing::Frozen { since },
             Standing::Frozen { .. } | Standing::Cut { .. } => return Err(Refused::Already),
         }
+        let shard = found.shard;
+        self.ask_anew(|shard_of| shard_of == shard);
         Ok(())
     }
 }

@@ -46,6 +46,10 @@ fn still_says(actor: &Actor) -> bool {
     matches!(actor.standing, Standing::Serving | Standing::Leaving { .. })
 }
 
+fn is_gone(actor: &Actor) -> bool {
+    matches!(actor.standing, Standing::Frozen { .. } | Standing::Cut { .. })
+}
+
 struct Situation<'a> {
     config: &'a Config,
     live: &'a BTreeSet<NodeId>,
@@ -64,6 +68,8 @@ impl Situation<'_> {
             }
             match actor.standing {
                 Standing::Serving | Standing::Frozen { .. } => false,
+                // It may be the only one with what counts of an actor that is gone.
+                Standing::Leaving { .. } if self.config.writers_of(actor.shard).any(is_gone) => false,
                 Standing::Leaving { since } => self.others(actor).all(|other| self.sealed(other, since)),
                 Standing::Cut { .. } if planted(Mutant::CutActorKept) => false,
                 Standing::Cut { upto, since } => self.others(actor).all(|other| {

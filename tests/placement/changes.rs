@@ -285,3 +285,17 @@ fn a_shard_does_not_lose_who_alone_has_its_contents() {
     model.settle();
     assert!(model.change(&remove));
 }
+
+/// A plan of seed 1000094: who leaves alone held an actor up to its cut.
+#[test]
+fn nobody_leaves_with_what_counts_of_who_is_gone() {
+    let mut model = Model::new(4, 1);
+    model.live.remove(&NodeId(3));
+    assert!(model.change(&Change::Evict { node: NodeId(3) }));
+    assert!(model.change(&Change::Cut { actor: ActorId(3), upto: Hlc(9) }));
+    assert!(model.change(&Change::Leave { node: NodeId(2) }));
+    assert_eq!(next(&model.config, &model.live, &model.progress()), None, "all have sealed, and hold node 3 only up to 7");
+    assert!(model.change(&Change::Evict { node: NodeId(2) }));
+    let standing = model.config.actor(ActorId(3)).expect("nobody has it up to the cut").standing;
+    assert!(matches!(standing, Standing::Frozen { .. }), "who had it may be gone: {standing:?}");
+}

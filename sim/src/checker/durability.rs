@@ -5,11 +5,14 @@
 //!
 //! Why no stronger: a node whose disk was lost, or that runs with a laxer policy, may lose; then only
 //! [convergence](super::convergence) judges, by what the other replicas kept. Of what a winner superseded nothing is asked. What came
-//! with a transfer counts as applied only once the node's own snapshot holds it: until then it may be gone after a crash.
+//! with a transfer counts as applied only once the node's own snapshot holds it: until then it may be gone after a crash. Slots that a
+//! shard is to get are dropped by a restart before all of them is here, and come again.
 
 use causeway::{
     clock::{Dot, VersionVector},
     id::NodeId,
+    placement::slot_of,
+    store::Key,
 };
 
 use super::{Property, Replicas, Violation};
@@ -35,7 +38,10 @@ pub fn check_recovery(replicas: &Replicas, node: NodeId, recovered: &VersionVect
         let evidence = format!("{node} had {dot} and recovered itself up to {}", recovered.get(actor));
         return Err(Property::Durability.violated(evidence).record(dot));
     }
-    for (key, winner) in replica.winners.iter().filter(|(key, _)| !replica.installed.contains_key(*key)) {
+    let migration = replica.config.migration().filter(|one| one.switched.is_none() && replica.copied != Some(one.begun));
+    let coming: Vec<_> = migration.into_iter().flat_map(|migration| migration.into_shard(replica.shard)).collect();
+    let is_kept = |key: &Key| !replica.installed.contains_key(key) && !coming.iter().any(|one| one.slots.contains(slot_of(key)));
+    for (key, winner) in replica.winners.iter().filter(|(key, _)| is_kept(key)) {
         let found = replica.found.get(key).and_then(|dots| dots.first()).map(|dot| replicas.place(*dot));
         if found.max(replicas.collected(key)) < Some(replicas.place(*winner)) {
             let evidence = format!("{node} had {winner} as the winner of {key} and does not find it again");

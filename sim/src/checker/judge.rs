@@ -14,7 +14,7 @@ use causeway::{
 
 use super::{
     Answer, Asked, Books, Configs, IsTombstone, Known, Reading, Replicas, Violation, a1_stamps, a2_reads, answers, applied_once,
-    convergence, durability, epoch_gate, promises, records_are_asked_for, same_set_same_state, seals, stable_time,
+    convergence, cut_holds, durability, epoch_gate, promises, records_are_asked_for, same_set_same_state, seals, stable_time,
     stamps_never_go_back, takes_no_writes, token_covers_past, tombstones, write_concern,
 };
 use crate::{
@@ -316,6 +316,7 @@ impl Judge {
             self.learn(write)?;
         }
         self.heed(applied_once::check(&self.replicas, node, write.dot))?;
+        self.heed(cut_holds::check_applied(&self.replicas, node, write.dot))?;
         self.replicas.apply(node, write.dot);
         self.heed(stamps_never_go_back::check(&self.replicas, node, &write.key, Some(winner)))?;
         self.heed(same_set_same_state::check(&self.replicas, node, write, winner))?;
@@ -373,11 +374,6 @@ impl Judge {
         Ok(())
     }
 
-    fn note_change(&mut self, node: NodeId) {
-        let now_us = self.now_us;
-        self.changed_us.entry(node).and_modify(|changed_us| *changed_us = Some(now_us)).or_insert(None);
-    }
-
     /// Notes whether a node takes writes: `None` when it does, or since when it does not.
     fn note_writing(&mut self, node: NodeId, no_writes_since_us: Option<u64>) {
         if let Some(replica) = self.replicas.get_mut(node) {
@@ -389,6 +385,7 @@ impl Judge {
         self.heed(stamps_never_go_back::check(&self.replicas, node, key, versions.first().map(Version::order)))?;
         self.note_change(node);
         let dots: Vec<Dot> = versions.iter().map(|version| version.dot).collect();
+        self.heed(dots.iter().try_for_each(|dot| cut_holds::check_applied(&self.replicas, node, *dot)))?;
         self.replicas.install(node, key, &dots);
         Ok(())
     }

@@ -23,6 +23,7 @@
 //! | [`epoch_gate`] | I17: nothing of an epoch is heard or answered below it |
 //! | [`seals`] | I18: after it has handed a slot over, an actor writes it no more |
 //! | [`finish`] | I19: a move is finished when all have everything |
+//! | [`cut_holds`] | I28: nobody has more of an actor than its cut |
 //! | [`base_first`] | I20: what is to come counts once all of it is here |
 //! | [`minimal_moves`] | I22: a reshard moves the fewest slots and leaves all even |
 //! | [`nothing_left`] | I24: in the end nothing is on the move |
@@ -35,6 +36,7 @@ pub mod base_first;
 mod books;
 mod configs;
 pub mod convergence;
+pub mod cut_holds;
 pub mod durability;
 pub mod epoch_gate;
 pub mod finish;

@@ -75,6 +75,8 @@ pub enum Property {
     FinishedWithAll,
     /// I20: slots count as taken over once all of them is here.
     BaseFirst,
+    /// I28: nobody has more of an actor than its cut.
+    CutHolds,
     /// I22: a reshard moves the fewest slots and leaves all even.
     MovesAreMinimal,
     /// I24: in the end nothing is on the move and no dependencies are kept.
@@ -139,7 +141,7 @@ fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
 
 /// Every checker that a planted bug has been seen to need: the files beside this one. `nothing_left` is not among them: only its own
 /// tests have seen it fail, what it would find shows as a liveness failure first.
-pub const CHECKERS: [&str; 21] = [
+pub const CHECKERS: [&str; 22] = [
     "a1_stamps",
     "a2_reads",
     "token_covers_past",
@@ -159,6 +161,7 @@ pub const CHECKERS: [&str; 21] = [
     "epoch_gate",
     "seals",
     "finish",
+    "cut_holds",
     "base_first",
     "minimal_moves",
 ];
@@ -192,6 +195,7 @@ impl Property {
             Self::SealedIsSealed => "seals",
             Self::FinishedWithAll => "finish",
             Self::BaseFirst => "base_first",
+            Self::CutHolds => "cut_holds",
             Self::MovesAreMinimal => "minimal_moves",
             Self::NothingIsLeft => "nothing_left",
         }
@@ -237,6 +241,7 @@ impl fmt::Display for Property {
             Self::SealedIsSealed => f.write_str("I18 sealed is sealed"),
             Self::FinishedWithAll => f.write_str("I19 finished with all"),
             Self::BaseFirst => f.write_str("I20 base first"),
+            Self::CutHolds => f.write_str("I28 a cut holds"),
             Self::MovesAreMinimal => f.write_str("I22 moves are minimal"),
             Self::NothingIsLeft => f.write_str("I24 nothing is left"),
         }

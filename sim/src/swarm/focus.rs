@@ -28,6 +28,7 @@ pub(super) fn focus(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant:
     look_at_clocks(plan, kinds, mutant);
     look_at_replication(plan, kinds, load, mutant);
     look_at_operations(plan, kinds, load, mutant);
+    look_at_changes(plan, kinds, load, mutant);
 }
 
 fn look_at_disks(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant: Mutant) {
@@ -155,6 +156,33 @@ fn look_at_operations(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutan
             };
         }
         Mutant::RefusedAfterApplied | Mutant::AckBeforeDurable | Mutant::ConcernCountsItself => load.concern_percent = 50,
+        _ => {}
+    }
+}
+
+fn look_at_changes(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant: Mutant) {
+    match mutant {
+        // A write must be on its way to the disk while slots are handed over.
+        Mutant::SealOverPending => {
+            (plan.fsync, load.put_percent) = (FsyncPolicy::Always, 60);
+            *kinds = Kinds { every_ms: (300, 1_500), slow_disk: Some((50, 200)), ..Kinds::default() };
+        }
+        // Who is gone must have told some replicas more than others.
+        Mutant::HeldOverPending => {
+            (plan.fsync, load.put_percent, plan.shards) = (FsyncPolicy::Always, 60, 1);
+            *kinds = Kinds {
+                every_ms: (300, 1_500),
+                slow_disk: Some((50, 200)),
+                one_way_ms: Some((500, 6_000)),
+                kill_ms: Some((3_000, 6_000)),
+                ..Kinds::default()
+            };
+        }
+        Mutant::TransferAboveCut => {
+            plan.tail_bytes = SMALL_TAIL;
+            kinds.one_way_ms = Some((500, 3_000));
+            kinds.isolate_ms = Some((500, 6_000));
+        }
         _ => {}
     }
 }

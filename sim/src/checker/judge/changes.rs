@@ -9,7 +9,7 @@ use causeway::{
 
 use super::Judge;
 use crate::{
-    checker::{Property, Violation, base_first, finish, minimal_moves, one_config},
+    checker::{Property, Violation, base_first, cut_holds, finish, minimal_moves, one_config},
     plan::Wish,
 };
 
@@ -23,6 +23,7 @@ impl Judge {
             self.heed(minimal_moves::check(&parent, config))?;
             self.heed(finish::check(&self.replicas, &parent, config))?;
         }
+        self.heed(cut_holds::check_adopted(&self.replicas, node, config))?;
         self.configs.learn(config);
         self.replicas.adopt(node, config);
         if is_new {
@@ -32,6 +33,11 @@ impl Judge {
         }
         self.note_change(node);
         Ok(())
+    }
+
+    pub(super) fn note_change(&mut self, node: NodeId) {
+        let now_us = self.now_us;
+        self.changed_us.entry(node).and_modify(|changed_us| *changed_us = Some(now_us)).or_insert(None);
     }
 
     /// A replica has all that its shard is to get in a migration.

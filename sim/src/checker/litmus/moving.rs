@@ -6,7 +6,7 @@ use std::{
 };
 
 use causeway::{
-    clock::TokenKeys,
+    clock::{Hlc, TokenKeys},
     id::{ActorId, NodeId, ShardId},
     node::Event,
     placement::{Change, Config, Founding, Progress, next},
@@ -40,6 +40,34 @@ impl Moving {
         moving.record = Some(op);
         moving.adopt_until(|config| config.migration().is_some());
         moving
+    }
+
+    /// Node 3 is gone; another one has a record of it, which it says or does not.
+    pub fn before_a_cut(has_more: bool) -> Self {
+        let mut moving = Self::new();
+        let op = moving.run.put(3, "k", 3, 10);
+        if has_more {
+            moving.run.replicate(op, 0).unwrap();
+        }
+        moving.record = Some(op);
+        moving.adopt(&Change::Evict { node: NodeId(3) }).unwrap();
+        moving
+    }
+
+    /// It is cut off before its record.
+    pub fn cut(&mut self) -> Result<(), Violation> {
+        self.adopt(&Change::Cut { actor: ActorId(3), upto: Hlc::ZERO })
+    }
+
+    /// Its record comes later.
+    pub fn apply_above_cut(&mut self) -> Result<(), Violation> {
+        self.run.replicate(self.record.expect("made before"), 0)
+    }
+
+    fn adopt(&mut self, change: &Change) -> Result<(), Violation> {
+        let config = Arc::new(self.config().changed(change).expect("it fits"));
+        self.configs.push(config.clone());
+        (0..3).try_for_each(|node| self.run.happened(node, Event::Adopted(config.clone())))
     }
 
     fn new() -> Self {
