@@ -219,7 +219,7 @@ impl Node {
     /// Live keys of the slots that the shard owns.
     pub(super) fn live_keys(&self) -> u64 {
         match self.plan.config.migration() {
-            Some(_) => self.table.live_in(&self.plan.config.owners().slots_of(self.shard)),
+            Some(_) => self.table.size_of(&self.plan.config.owners().slots_of(self.shard)).keys,
             None => self.table.live(),
         }
     }
