@@ -6,7 +6,7 @@
 //! - `journal` what becomes durable, and only then is applied; `lease` the bound that the clock restarts from; `snapshot` of the disk
 //! - `replication` pushes with promises; `pull` what is lacking; `transfer` whole slots where the log no longer reaches; `digest` hashes
 //! - `stability` the stable time; `gossip` and `view` who is up; `founding` what a node may do with the disk that it found, `lost` if that is not its own
-//! - `status` for operators, `event` for the simulator's checkers
+//! - `status` for operators, `taking` what it counts of transfers, `event` for the simulator's checkers
 
 mod admin;
 mod adopt;
@@ -33,6 +33,7 @@ mod snapshot;
 mod stability;
 mod status;
 mod tail;
+mod taking;
 mod transfer;
 mod view;
 mod waiting;
@@ -45,7 +46,7 @@ pub use crate::request::{AdminCommand, Answer, Command, KeyAnswer, KeyRequest, O
 pub use event::{Event, WhyNoWrites};
 pub use io::{Effect, Input, JournalCommand, JournalEvent, NotChanged, Now};
 pub use settings::Settings;
-pub use status::{Counters, PeerStatus, Status};
+pub use status::{Counters, PeerStatus, Status, TransferStatus};
 
 use crate::{
     clock::{Hlc, HybridClock, VersionVector},
@@ -113,6 +114,7 @@ pub struct Node {
     pulls: pull::Pulls,
     transfer: Option<transfer::Transfer>,
     copies: BTreeMap<NodeId, give::Copy>,
+    counts: taking::Counts,
     digest: digest::Digests,
     stability: stability::Stability,
     view: view::View,
@@ -171,6 +173,7 @@ impl Node {
             pulls: pull::Pulls::default(),
             transfer: None,
             copies: BTreeMap::new(),
+            counts: taking::Counts::default(),
             digest: digest::Digests::default(),
             stability: stability::Stability::default(),
             view: view::View::new(&plan.settings),

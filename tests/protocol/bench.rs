@@ -24,6 +24,8 @@ pub struct Bench {
     pub nodes: Vec<Node>,
     pub now: Now,
     pub cut: BTreeSet<(NodeId, NodeId)>,
+    /// Whether the config log has lost its majority: proposals get no answer.
+    pub log_is_down: bool,
     /// Whose memory spoils the values of records that are pushed to it.
     pub spoils: Option<NodeId>,
     pub replies: Vec<(NodeId, RequestId, Reply)>,
@@ -46,6 +48,7 @@ impl Bench {
             nodes: Vec::new(),
             now,
             cut: BTreeSet::new(),
+            log_is_down: false,
             spoils: None,
             replies: Vec::new(),
             configs: vec![config],
@@ -95,6 +98,9 @@ impl Bench {
 
     /// What the config log does with a proposal of a node that can reach it.
     fn propose(&mut self, i: usize, number: u64, expected: Epoch, change: &Change) {
+        if self.log_is_down {
+            return;
+        }
         let current = self.config();
         let next = if current.epoch() == expected {
             current.changed(change).map_err(NotChanged::Refused)
@@ -178,15 +184,28 @@ impl Bench {
         }
     }
 
-    /// Asks a node and lets up to `ms` pass until it answers.
-    pub fn ask(&mut self, node: u32, request: Request, ms: u64) -> Option<Reply> {
+    /// Asks a node and does not wait.
+    pub fn begin(&mut self, node: u32, request: Request) -> RequestId {
         let id = RequestId(self.next_request);
         self.next_request += 1;
         self.nodes[node as usize].handle(self.now, Input::Request { id, request });
         self.settle(node as usize);
+        id
+    }
+
+    /// The answer to a request, if there is one by now.
+    pub fn answer(&mut self, id: RequestId) -> Option<Reply> {
+        let place = self.replies.iter().position(|(_, answered, _)| *answered == id)?;
+        Some(self.replies.swap_remove(place).2)
+    }
+
+    /// Asks a node and lets up to `ms` pass until it answers.
+    pub fn ask(&mut self, node: u32, request: Request, ms: u64) -> Option<Reply> {
+        let id = self.begin(node, request);
         for _ in 0..=ms {
-            if let Some(i) = self.replies.iter().position(|(_, answered, _)| *answered == id) {
-                return Some(self.replies.swap_remove(i).2);
+            let reply = self.answer(id);
+            if reply.is_some() {
+                return reply;
             }
             self.run_ms(1);
         }
