@@ -124,7 +124,10 @@ impl ReshardArgs {
             match look(&mut client, patience).await {
                 Ok(report) => {
                     heard = Instant::now();
-                    screen.show(&report)?;
+                    // Before the request has taken effect, what is under way is nothing, or another reshard.
+                    if pending.is_none() || report.goal.is_some() {
+                        screen.show(&report)?;
+                    }
                     if pending.is_none() && report.goal.is_none() {
                         return Ok(code);
                     }

@@ -54,7 +54,7 @@ pub fn lines(report: &ReshardReport) -> Vec<String> {
     let ReshardReport { stage, epoch, shards, goal, moves } = report;
     let head = match goal {
         None => format!("no reshard is under way: {shards} shards, epoch {epoch}"),
-        Some(goal) => format!("{stage}: from {shards} shards to {goal}, epoch {epoch}"),
+        Some(goal) => format!("{stage}: to {goal} shards, {shards} own slots now, epoch {epoch}"),
     };
     std::iter::once(head).chain(moves.iter().map(line)).collect()
 }
@@ -125,7 +125,7 @@ mod tests {
     fn a_move_is_as_far_as_its_slowest_taker() {
         let shown = lines(&report(vec![taker(true, 10, 4_000, Some(0)), taker(false, 5, 1_000, Some(7))], Some(4_000)));
         let line = "s0 -> s1    10 slots [#####...............]  25% 1000 B of 3.9 KiB, 10 of 40 keys, 1 of 2 nodes, eta 7 s";
-        assert_eq!(shown, ["copying: from 1 shards to 2, epoch 0.4", line]);
+        assert_eq!(shown, ["copying: to 2 shards, 1 own slots now, epoch 0.4", line]);
         let shown = lines(&report(vec![taker(false, 5, 1_000, None), taker(true, 10, 4_000, Some(0))], None));
         let line = "s0 -> s1    10 slots [##########..........]  50% 1000 B of ?, 10 of ? keys, 1 of 2 nodes, eta ?";
         assert_eq!(shown[1], line, "where no giver answered");
