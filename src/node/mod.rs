@@ -49,7 +49,7 @@ pub use settings::Settings;
 pub use status::{Counters, PeerStatus, Status, TransferStatus};
 
 use crate::{
-    clock::{Hlc, HybridClock, VersionVector},
+    clock::{HybridClock, VersionVector},
     id::{ActorId, Epoch, Incarnation, NodeId, ShardId},
     mark::{Mark, reached},
     message::{Envelope, Message},
@@ -113,8 +113,7 @@ pub struct Node {
     links: BTreeMap<NodeId, replication::Link>,
     pulls: pull::Pulls,
     transfer: Option<transfer::Transfer>,
-    copies: BTreeMap<NodeId, give::Copy>,
-    counts: taking::Counts,
+    giving: give::Giving,
     digest: digest::Digests,
     stability: stability::Stability,
     view: view::View,
@@ -172,8 +171,7 @@ impl Node {
             admin: admin::Tasks::default(),
             pulls: pull::Pulls::default(),
             transfer: None,
-            copies: BTreeMap::new(),
-            counts: taking::Counts::default(),
+            giving: give::Giving::default(),
             digest: digest::Digests::default(),
             stability: stability::Stability::default(),
             view: view::View::new(&plan.settings),
@@ -266,7 +264,8 @@ impl Node {
         self.keep_stable();
         self.gossip_round();
         self.keep_changing();
-        self.forget_old();
+        self.forget_operations();
+        self.tail.shrink_to(self.plan.settings.tail_bytes);
     }
 
     fn receive(&mut self, from: NodeId, envelope: Envelope) {
@@ -369,13 +368,6 @@ impl Node {
     fn now_busy(&mut self) {
         self.busy_until_us = self.now.monotonic_us + BUSY_FOR_US;
         self.next_tick_us = self.next_tick_us.min(self.now.monotonic_us + self.interval_us());
-    }
-
-    fn forget_old(&mut self) {
-        let settings = &self.plan.settings;
-        let ttl = Hlc::from_millis(settings.operation_ttl_ms).0;
-        self.operations.forget(Hlc(self.clock.last().0.saturating_sub(ttl)), settings.operation_limit);
-        self.tail.shrink_to(settings.tail_bytes);
     }
 
     fn shard_peers(&self) -> impl Iterator<Item = NodeId> + '_ {

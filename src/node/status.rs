@@ -108,6 +108,10 @@ pub struct Counters {
     pub pulls: u64,
     /// Snapshots taken over from peers.
     pub snapshots_installed: u64,
+    /// Bytes given to peers in transfers, as they lie in memory.
+    pub transfer_given_bytes: u64,
+    /// Bytes that came from peers in transfers.
+    pub transfer_taken_bytes: u64,
     /// Tombstones collected.
     pub tombstones_collected: u64,
     /// Tokens that were further ahead than the allowed drift.

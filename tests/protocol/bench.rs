@@ -16,7 +16,7 @@ use causeway::{
         NotChanged, Now, Outcome, Reply, Request, Settings,
     },
     placement::{Change, Config, Founding},
-    store::{OperationId, Recovered, Value},
+    store::{Key, OperationId, Recovered, Value, Version},
 };
 
 /// Nodes, and what is on its way between them.
@@ -24,6 +24,8 @@ pub struct Bench {
     pub nodes: Vec<Node>,
     pub now: Now,
     pub cut: BTreeSet<(NodeId, NodeId)>,
+    /// What was given in transfers: when, by whom, and the bytes of keys and values.
+    pub given: Vec<(u64, NodeId, u64)>,
     /// Whether the config log has lost its majority: proposals get no answer.
     pub log_is_down: bool,
     /// Whose memory spoils the values of records that are pushed to it.
@@ -48,6 +50,7 @@ impl Bench {
             nodes: Vec::new(),
             now,
             cut: BTreeSet::new(),
+            given: Vec::new(),
             log_is_down: false,
             spoils: None,
             replies: Vec::new(),
@@ -157,6 +160,9 @@ impl Bench {
         if let (true, Message::Push(push)) = (self.spoils == Some(to), &mut message) {
             push.writes.iter_mut().for_each(|write| Arc::make_mut(write).value = Some(Value::json("0")));
         }
+        if let Message::SnapshotPart(part) = &message {
+            self.given.push((self.now.monotonic_us, from, contents(&part.entries)));
+        }
         if self.nodes.len() <= to.0 as usize {
             return;
         }
@@ -233,6 +239,12 @@ impl Bench {
     pub fn put(&mut self, node: u32, key: &str, value: &str, token: &Token) -> Result<KeyAnswer, Refusal> {
         self.key(node, key, token, put(value, 1, None))
     }
+}
+
+fn contents(entries: &[(Key, Vec<Version>)]) -> u64 {
+    let value = |version: &Version| version.value.as_ref().map_or(0, |value| value.bytes.len());
+    let bytes = entries.iter().map(|(key, versions)| key.len() + versions.iter().map(value).sum::<usize>());
+    bytes.sum::<usize>() as u64
 }
 
 pub fn put(value: &str, write_concern: u8, operation: Option<OperationId>) -> Command {

@@ -3,13 +3,14 @@
 use causeway::{
     clock::Token,
     error::Refusal,
-    id::RequestId,
+    id::{NodeId, RequestId, ShardId},
     node::{AdminCommand, Answer, Request, Settings},
-    placement::Stage,
+    placement::{Stage, Taken},
+    store::Size,
 };
 
 use crate::{
-    bench::Bench,
+    bench::{Bench, found},
     configs::{all_read, count, fill, sizes},
 };
 
@@ -122,4 +123,108 @@ fn where_no_reshard_is_under_way_none_is_called_off() {
     assert_eq!(abort(&mut bench, 3), Err(Refusal::NoReshard));
     bench.log_is_down = true;
     assert_eq!(abort(&mut bench, 3), Err(Refusal::NoMajority), "this node may not have heard of one");
+}
+
+/// Six nodes in one shard with a bound for what each gives, some keys with values of so many characters, and a reshard under way.
+fn bounded(bytes_per_s: u64, keys: usize, chars: usize) -> (Bench, RequestId) {
+    let settings = Settings { transfer_bytes_per_s: bytes_per_s, ..Settings::default() };
+    let mut bench = Bench::new(6, 1, &settings);
+    let mut token = Token::default();
+    for i in 0..keys {
+        token = bench.put((i % 6) as u32, &format!("key-{i}"), &"x".repeat(chars), &token).expect("written").token;
+    }
+    bench.run_ms(1_000);
+    let reshard = bench.begin(2, Request::Admin(AdminCommand::Reshard(3)));
+    until(&mut bench, Stage::Copying);
+    (bench, reshard)
+}
+
+fn ends(bench: &mut Bench, reshard: RequestId, keys: usize, chars: usize) {
+    for _ in 0..120_000 {
+        if let Some(reply) = bench.answer(reshard) {
+            assert_eq!(reply, Ok(Answer::Changed));
+            for (i, node) in (0..keys).flat_map(|i| (0..6).map(move |node| (i, node))) {
+                let read = bench.get(node, &format!("key-{i}"), &Token::default()).expect("read");
+                assert_eq!(read.outcome, found(&"x".repeat(chars)), "key-{i} at n{node}");
+            }
+            return;
+        }
+        bench.run_ms(1);
+    }
+    panic!("it goes on for ever: {:?}", bench.config().stage());
+}
+
+#[test]
+fn no_node_gives_more_in_transfers_than_it_may() {
+    const BYTES_PER_S: u64 = 40_000;
+    let (mut bench, reshard) = bounded(BYTES_PER_S, 200, 1_000);
+    bench.given.clear();
+    ends(&mut bench, reshard, 200, 1_000);
+    let mut total = 0;
+    for node in (0..6).map(NodeId) {
+        let given: Vec<(u64, u64)> =
+            bench.given.iter().filter(|(_, from, _)| *from == node).map(|(us, _, bytes)| (*us, *bytes)).collect();
+        for (i, (since_us, first)) in given.iter().enumerate() {
+            let mut before = *first;
+            for (until_us, part) in &given[i + 1..] {
+                let may = BYTES_PER_S * (until_us - since_us) / 1_000_000;
+                assert!(before <= may, "{node} gave {before} bytes in {} us, and then some more", until_us - since_us);
+                before += part;
+            }
+        }
+        total += given.iter().map(|(_, bytes)| bytes).sum::<u64>();
+    }
+    assert!(total > 200_000, "each of four takers got a third of 200 KB: {total}");
+}
+
+/// Each slot takes longer than a taker waits for a part.
+#[test]
+fn a_taker_waits_for_whom_a_bound_holds_back() {
+    let (mut bench, reshard) = bounded(10_000, 10, 50_000);
+    ends(&mut bench, reshard, 10, 50_000);
+}
+
+#[test]
+fn every_node_learns_how_far_each_taker_is() {
+    let (mut bench, reshard) = bounded(40_000, 200, 1_000);
+    let config = bench.config();
+    let migration = config.migration().expect("slots move").clone();
+    let Some(Ok(Answer::Sizes(sizes))) = bench.ask(5, Request::SizesMoving(ShardId(0)), 2_000) else {
+        panic!("asked of anybody")
+    };
+    let size_of = |shard: ShardId| sizes.iter().find(|(to, _)| *to == shard).map(|(_, size)| *size).expect("a size");
+    let known = |bench: &Bench, node: usize| -> Vec<Taken> {
+        let progress = bench.nodes[node].status().progress;
+        let takers = migration.moves.iter().flat_map(|one| config.replicas(one.to));
+        takers
+            .map(|taker| {
+                progress.get(&taker.actor).and_then(|progress| progress.taking.moves.first()).copied().unwrap_or_default()
+            })
+            .collect()
+    };
+    let mut seen: Vec<Vec<Taken>> = (0..6).map(|node| known(&bench, node)).collect();
+    let mut rises = 0;
+    while bench.config().stage() == Stage::Copying {
+        bench.run_ms(100);
+        for (node, before) in seen.iter_mut().enumerate() {
+            let now = known(&bench, node);
+            assert!(before.iter().zip(&now).all(|(before, now)| now.bytes >= before.bytes || now.bytes == 0), "nothing was lost");
+            rises += usize::from(now != *before);
+            *before = now;
+        }
+    }
+    assert!(rises > 6 * 4, "they saw {rises} changes");
+    let whole: Vec<Taken> = migration
+        .moves
+        .iter()
+        .flat_map(|one| config.replicas(one.to).map(move |_| one))
+        .map(|one| {
+            let Size { keys, bytes, .. } = size_of(one.to);
+            Taken { slots: one.slots.len() as u16, keys, bytes }
+        })
+        .collect();
+    assert!(seen.contains(&whole), "a taker, at least, knows the last of it: {seen:?} {whole:?}");
+    let is_close = |(seen, whole): (&Taken, &Taken)| seen.bytes <= whole.bytes && seen.bytes * 4 >= whole.bytes * 3;
+    assert!(seen.iter().all(|known| known.iter().zip(&whole).all(is_close)), "{seen:?} {whole:?}");
+    ends(&mut bench, reshard, 200, 1_000);
 }
