@@ -59,6 +59,15 @@ pub enum Refusal {
     /// The process is stopping. Not applied.
     #[error("stopping")]
     Stopping,
+    /// No reshard is under way. Nothing changed.
+    #[error("no reshard under way")]
+    NoReshard,
+    /// Too late to abort: every slot is where the reshard wants it, or handed over to there. Nothing changed.
+    #[error("the slots are handed over")]
+    HandedOver,
+    /// The reshard that was asked for was aborted, or another one came right after it. Not as asked for now.
+    #[error("the reshard did not last")]
+    Overruled,
 }
 
 impl Refusal {

@@ -195,7 +195,8 @@ pub struct SnapshotPart {
     pub copy: u64,
     /// The first slot in it.
     pub from: Slot,
-    /// The first slot that is not in it; the number of slots when it is the last part.
+    /// The first slot that is not in it; the number of slots when it is the last part. One without slots says that what was asked for
+    /// comes later.
     pub until: u16,
     /// What the sender had applied when it made the copy: the same in all parts.
     pub vector: VersionVector,
@@ -205,6 +206,13 @@ pub struct SnapshotPart {
     pub entries: Vec<(Key, Vec<Version>)>,
     /// The operations that the sender remembers; with the last part only.
     pub operations: Vec<Remembered>,
+}
+
+impl SnapshotPart {
+    /// Whether it says no more than that what was asked for comes later.
+    pub fn is_put_off(&self) -> bool {
+        self.until == self.from.0
+    }
 }
 
 /// See [`Message::Gossip`].

@@ -6,7 +6,7 @@ use crate::{
     clock::Token,
     error::Refusal,
     id::ShardId,
-    store::{Key, OperationId, Value},
+    store::{Key, OperationId, Size, Value},
 };
 
 /// A client's request, its token already opened.
@@ -16,6 +16,8 @@ pub enum Request {
     Key(KeyRequest),
     /// How many live keys a shard holds.
     CountKeys(ShardId),
+    /// What the slots hold that a shard gives in the migration under way.
+    SizesMoving(ShardId),
     /// A change of the config.
     Admin(AdminCommand),
 }
@@ -36,6 +38,8 @@ pub enum AdminCommand {
     },
     /// Another number of shards, or the same, to make up for nodes that are gone.
     Reshard(u16),
+    /// The end of the reshard under way, before its slots are handed over: they stay, and nodes go back.
+    AbortReshard,
 }
 
 /// An operation on one key by a session that has seen what `token` stands for.
@@ -72,6 +76,8 @@ pub enum Answer {
     Key(KeyAnswer),
     /// The number of live keys.
     Count(u64),
+    /// What each shard is to get, as far as the one that was asked for gives it; empty where it knows of no migration.
+    Sizes(Vec<(ShardId, Size)>),
     /// A change of the config was made.
     Changed,
     /// What was to be changed was so already.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use causeway::{
     clock::{Dot, Hlc, Token, VersionVector},
     id::{ActorId, Epoch},
-    placement::SLOTS,
-    store::{Applied, Horizon, Key, Operation, OperationId, Order, Slots, Table, Value, Write},
+    placement::{SLOTS, SlotSet, slot_of},
+    store::{Applied, Horizon, Key, Operation, OperationId, Order, Size, Slots, Table, Value, Write},
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -167,6 +167,28 @@ proptest! {
         let before = shown(&table).filter(|(_, value)| value.is_some());
         table.stabilise(horizon(stable, stable - behind), 100);
         prop_assert_eq!(shown(&table).filter(|(_, value)| value.is_some()), before);
+    }
+
+    /// Counted as it changes, the sizes are what a count of everything gives.
+    #[test]
+    fn the_size_of_slots_is_what_their_entries_add_up_to(script in script(), stable in 9u64..20, forgets in prop::bool::ANY) {
+        let mut table = Table::default();
+        let slot = slot_of(KEY);
+        let own: SlotSet = [slot].into_iter().collect();
+        for (i, write) in script.writes.iter().enumerate() {
+            table.apply(write);
+            if forgets && i % 2 == 1 {
+                table.stabilise(horizon(stable, stable), 100);
+            }
+            let mut counted = Size::default();
+            table.slots().entries(slot.0..slot.0 + 1).iter().for_each(|(key, versions)| counted += Size::versions(key, versions));
+            prop_assert_eq!(table.size_of(&SlotSet::all()), counted);
+            prop_assert_eq!(table.size_of(&own), counted);
+            prop_assert_eq!((table.live(), table.tombstones(), table.bytes()), (counted.keys, counted.tombstones, counted.bytes));
+            prop_assert_eq!(counted.keys, u64::from(table.holds(KEY)));
+        }
+        table.keep_slots(&SlotSet::default());
+        prop_assert_eq!(table.size_of(&own), Size::default());
     }
 }
 

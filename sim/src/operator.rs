@@ -88,6 +88,7 @@ fn http_request(wish: &Wish) -> HttpRequest<Bytes> {
     let named = |number: &u16| json!({ "socket-address": address(*number) });
     let (method, path, body) = match wish {
         Wish::Reshard { shards } => (Method::PUT, "/shard/reshard".to_owned(), json!({ "shard-count": shards })),
+        Wish::AbortReshard => (Method::DELETE, "/admin/reshard".to_owned(), Value::Null),
         Wish::AddNode { address } => (Method::PUT, "/view".to_owned(), named(address)),
         Wish::RemoveNode { address } => (Method::DELETE, "/view".to_owned(), named(address)),
         Wish::AddMember { address, shard } => (Method::PUT, format!("/shard/add-member/s{shard}"), named(address)),

@@ -4,7 +4,7 @@ use causeway::{id::NodeId, mutant::Mutant};
 use causeway_sim::{
     fault::{Fault, Timed},
     plan::{
-        Plan,
+        Plan, Request, Wish,
         file::{read, write},
     },
     run::{Verdict, run_plan},
@@ -104,4 +104,25 @@ fn a_failing_plan_becomes_minimal_and_fails_in_the_same_way() {
 #[test]
 fn a_plan_that_passes_has_nothing_to_be_made_small() {
     assert!(shrink(&Plan::draw(3, None), &|_| {}).is_none());
+}
+
+/// Each reshard is called off at another node, some before it has begun and some after its slots are handed over.
+#[test]
+fn reshards_that_are_called_off_under_faults_break_no_promise() {
+    let mut called_off = 0;
+    for seed in 1_000_000..1_000_005 {
+        let mut plan = Plan::draw(seed, None);
+        let reshards: Vec<Request> =
+            plan.requests.iter().filter(|request| matches!(request.wish, Wish::Reshard { .. })).cloned().collect();
+        for Request { at_ms, node, .. } in reshards {
+            let after_ms = [20, 120, 300][called_off % 3];
+            let node = NodeId((node.0 + 1) % u32::from(plan.nodes));
+            plan.requests.push(Request { at_ms: at_ms + after_ms, node, wish: Wish::AbortReshard });
+            called_off += 1;
+        }
+        plan.requests.sort_by_key(|request| request.at_ms);
+        let report = run_plan(plan, Keep::Nothing);
+        assert_eq!(report.verdict, Verdict::Passed, "seed {seed}");
+    }
+    assert!(called_off > 8, "{called_off}");
 }

@@ -18,6 +18,7 @@ pub mod place;
 pub mod plan;
 pub mod probe;
 pub mod recover;
+pub mod reshard;
 pub mod serve;
 pub mod session;
 pub mod settings;
@@ -54,7 +55,9 @@ enum Command {
     Put(client::Put),
     /// Delete a key
     Delete(client::Delete),
-    /// Show every node of a cluster
+    /// Ask for another number of shards, call that off, or show how far it is
+    Reshard(reshard::ReshardArgs),
+    /// Show every node and shard of a cluster
     Status(status::StatusArgs),
     /// Have one node go on alone with the config log: for when a majority of its voters is lost for good
     ForceRecover(recover::RecoverArgs),
@@ -147,6 +150,7 @@ impl Cli {
             Some(Command::Get(get)) => get.run().await,
             Some(Command::Put(put)) => put.run().await,
             Some(Command::Delete(delete)) => delete.run().await,
+            Some(Command::Reshard(reshard)) => reshard.run().await,
             Some(Command::Status(status)) => status.run().await,
             Some(Command::ForceRecover(recover)) => recover.run().await,
             Some(Command::Log(log)) => log.run(),

@@ -297,6 +297,7 @@ fn node_settings(settings: &Settings) -> node::Settings {
         max_memory_bytes: settings.max_memory_bytes,
         tail_bytes: settings.tail_bytes,
         part_bytes: node::Settings::default().part_bytes,
+        transfer_bytes_per_s: settings.transfer_bytes_per_s,
         token_entries: node::Settings::default().token_entries,
         operation_ttl_ms: settings.operation_ttl_ms,
         operation_limit: settings.operation_limit,

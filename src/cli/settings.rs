@@ -127,6 +127,8 @@ settings! {
     digest_interval_ms: u64 = node::Settings::default().digest_interval_ms;
     /// Bytes of records kept for peers that are behind
     tail_bytes: u64 = node::Settings::default().tail_bytes;
+    /// Bytes a second that the node gives to peers that take over slots, as they lie in memory; 0 is no bound
+    transfer_bytes_per_s: u64 = node::Settings::default().transfer_bytes_per_s;
     /// How long an idempotency key is remembered
     operation_ttl_ms: u64 = node::Settings::default().operation_ttl_ms;
     /// How many idempotency keys are remembered

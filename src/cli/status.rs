@@ -1,15 +1,20 @@
-//! `causeway status`: every node of a cluster in a table, by asking each of them.
+//! `causeway status`: every node of a cluster, every shard and the reshard under way, by asking each node.
 //!
-//! One node's metrics name all the others; a node that does not answer is shown as down.
+//! One node names all the others; one that does not answer is shown with what that node believes of it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use hyper::Method;
 use serde::Serialize;
 
-use super::{CliError, client::NodeArgs, say};
-use crate::http::{Client, ClientError, Outgoing};
+use super::{
+    CliError,
+    client::NodeArgs,
+    reshard::{look, show_lines},
+    say,
+};
+use crate::http::{Client, ClientError, NodeReport, Outgoing, PeerReport, ReshardReport, ShardReport};
 
 /// `causeway status`.
 #[derive(Debug, clap::Args)]
@@ -21,147 +26,114 @@ pub struct StatusArgs {
     json: bool,
 }
 
-/// What one node says of itself.
+/// All that is shown.
+#[derive(Debug, Serialize)]
+struct ClusterStatus {
+    nodes: Vec<NodeStatus>,
+    shards: Vec<ShardReport>,
+    reshard: ReshardReport,
+}
+
+/// One node. What only it can say is missing where it does not answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 struct NodeStatus {
     address: String,
-    up: bool,
-    ready: bool,
+    /// `up`, `suspected` or `down`: what the node that was asked first believes, and whether this one answers.
+    state: &'static str,
     shard: Option<String>,
-    keys: Option<u64>,
-    /// How far it is behind the shard peer that it is furthest behind.
-    lag_ms: Option<u64>,
-    stable_lag_ms: Option<u64>,
-    takes_writes: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    said: Option<NodeReport>,
 }
 
 impl StatusArgs {
     pub(super) async fn run(self) -> Result<u8, CliError> {
         let deadline = Duration::from_millis(self.node.deadline_ms);
-        let samples = scrape(&mut Client::new(self.node.node.as_str()), deadline).await?;
-        let mut addresses: Vec<String> = samples.labelled("causeway_peer_up").map(|(address, _)| address.to_owned()).collect();
-        addresses.push(self.node.node.clone());
-        addresses.sort();
-        addresses.dedup();
+        let mut client = Client::new(self.node.node.as_str());
+        let first = ask(&mut client, deadline).await?;
+        let reshard = look(&mut client, deadline).await?;
         // All at once: each that is dead costs the whole deadline.
-        let asked: Vec<_> = addresses.into_iter().map(|address| tokio::spawn(ask(address, deadline))).collect();
-        let mut statuses = Vec::new();
+        let asked: Vec<_> = first.peers.clone().into_iter().map(|peer| tokio::spawn(peer_status(peer, deadline))).collect();
+        let shards = first.shards.clone();
+        let (address, shard) = (first.address.clone(), first.shard.clone());
+        let mut nodes = vec![NodeStatus { address, state: "up", shard, said: Some(first) }];
         for status in asked {
-            statuses.push(status.await.map_err(std::io::Error::from)?);
+            nodes.push(status.await.map_err(std::io::Error::from)?);
         }
+        nodes.sort_by(|one, other| one.address.cmp(&other.address));
+        let status = ClusterStatus { nodes, shards, reshard };
         if self.json {
-            say(&format!("{}\n", serde_json::to_string_pretty(&statuses).map_err(std::io::Error::from)?))?;
-        } else {
-            say(&format!("{}\n", table(&statuses)))?;
+            return say(&format!("{}\n", serde_json::to_string_pretty(&status).map_err(std::io::Error::from)?)).map(|()| 0);
         }
-        Ok(0)
+        let reshard: String = show_lines(&status.reshard).iter().map(|line| format!("{line}\n")).collect();
+        say(&format!("{}\n{}\n{reshard}", node_table(&status.nodes), shard_table(&status.shards))).map(|()| 0)
     }
 }
 
-/// A node that does not answer one of the questions is down.
-async fn ask(address: String, deadline: Duration) -> NodeStatus {
-    let down = NodeStatus {
-        address,
-        up: false,
-        ready: false,
-        shard: None,
-        keys: None,
-        lag_ms: None,
-        stable_lag_ms: None,
-        takes_writes: None,
+async fn ask(client: &mut Client, deadline: Duration) -> Result<NodeReport, ClientError> {
+    let (status, answer) = client.send(Outgoing::new(Method::GET, "/admin/status"), deadline).await?;
+    serde_json::from_value(answer).map_err(|_| ClientError::NotJson { address: client.address().to_owned(), status })
+}
+
+async fn peer_status(peer: PeerReport, deadline: Duration) -> NodeStatus {
+    let said = ask(&mut Client::new(peer.address.as_str()), deadline).await.ok();
+    let state = match (&said, peer.suspected) {
+        (None, _) => "down",
+        (Some(_), true) => "suspected",
+        (Some(_), false) => "up",
     };
-    ask_all(&down, deadline).await.unwrap_or(down)
+    let shard = said.as_ref().map_or(peer.shard, |said| said.shard.clone());
+    NodeStatus { address: peer.address, state, shard, said }
 }
 
-async fn ask_all(down: &NodeStatus, deadline: Duration) -> Result<NodeStatus, ClientError> {
-    let mut client = Client::new(down.address.as_str());
-    let (_, shard) = client.send(Outgoing::new(Method::GET, "/shard/node-shard-id"), deadline).await?;
-    let (ready, _) = client.send(Outgoing::new(Method::GET, "/readyz"), deadline).await?;
-    let samples = scrape(&mut client, deadline).await?;
-    let lags = samples.labelled("causeway_peer_lag_seconds").map(|(_, seconds)| seconds);
-    Ok(NodeStatus {
-        up: true,
-        ready: ready == 200,
-        shard: shard["node-shard-id"].as_str().map(str::to_owned),
-        keys: samples.single("causeway_keys").map(|keys| keys as u64),
-        lag_ms: lags.reduce(f64::max).map(ms),
-        stable_lag_ms: samples.single("causeway_stable_time_lag_seconds").map(ms),
-        takes_writes: samples.single("causeway_takes_writes").map(|takes| takes != 0.0),
-        ..down.clone()
-    })
-}
-
-fn ms(seconds: f64) -> u64 {
-    (seconds * 1e3).round() as u64
-}
-
-fn table(statuses: &[NodeStatus]) -> Table {
+fn node_table(nodes: &[NodeStatus]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
-    table.set_header(["node", "up", "shard", "ready", "takes writes", "keys", "lag ms", "stable lag ms"]);
-    for status in statuses {
-        let number = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
-        let truth = |value: bool| if value { "yes" } else { "no" }.to_owned();
+    table.set_header([
+        "node",
+        "state",
+        "shard",
+        "actor",
+        "epoch",
+        "ready",
+        "writes",
+        "keys",
+        "lag ms",
+        "stable lag ms",
+        "transfer",
+    ]);
+    for NodeStatus { address, state, shard, said } in nodes {
+        let of = |text: &dyn Fn(&NodeReport) -> Option<String>| said.as_ref().and_then(text).unwrap_or_else(|| "-".to_owned());
         table.add_row([
-            status.address.clone(),
-            truth(status.up),
-            status.shard.clone().unwrap_or_else(|| "-".to_owned()),
-            truth(status.ready),
-            status.takes_writes.map_or_else(|| "-".to_owned(), truth),
-            number(status.keys),
-            number(status.lag_ms),
-            number(status.stable_lag_ms),
+            address.clone(),
+            (*state).to_owned(),
+            shard.clone().unwrap_or_else(|| "-".to_owned()),
+            of(&|said| said.actor.clone()),
+            of(&|said| Some(said.epoch.clone())),
+            of(&|said| Some(if said.ready { "yes" } else { "no" }.to_owned())),
+            of(&|said| Some(said.no_writes.clone().unwrap_or_else(|| "yes".to_owned()))),
+            of(&|said| Some(said.keys.to_string())),
+            of(&|said| said.lag_ms.map(|ms| ms.to_string())),
+            of(&|said| Some(said.stable_lag_ms.to_string())),
+            of(&|said| said.transfer.as_ref().map(transfer)),
         ]);
     }
     table
 }
 
-/// The numbers of one scrape, by name and by the node that they are about, if any.
-struct Samples(BTreeMap<String, BTreeMap<String, f64>>);
-
-async fn scrape(client: &mut Client, deadline: Duration) -> Result<Samples, ClientError> {
-    let (_, page) = client.send_raw(Outgoing::new(Method::GET, "/metrics"), deadline).await?;
-    Ok(Samples::parse(&String::from_utf8_lossy(&page)))
+/// By slots: how many bytes there are in all the taker does not know.
+fn transfer(transfer: &crate::http::TransferReport) -> String {
+    let percent = (u64::from(transfer.taken_slots) * 100).checked_div(transfer.slots.into()).unwrap_or(100);
+    let what = transfer.import.as_ref().map_or_else(|| "catch up".to_owned(), |shard| format!("slots of {shard}"));
+    format!("{percent}% {what} from {}", transfer.from)
 }
 
-impl Samples {
-    /// `name value` and `name{address="..."} value`; anything else is skipped.
-    fn parse(page: &str) -> Self {
-        let mut samples = BTreeMap::<String, BTreeMap<String, f64>>::new();
-        for (series, value) in page.lines().filter_map(|line| line.rsplit_once(' ')) {
-            let Ok(value) = value.parse() else { continue };
-            let (name, address) = match series.split_once('{') {
-                None => (series, Some("")),
-                Some((name, labels)) => (name, labels.strip_prefix("address=\"").and_then(|rest| rest.strip_suffix("\"}"))),
-            };
-            if let Some(address) = address {
-                samples.entry(name.to_owned()).or_default().insert(address.to_owned(), value);
-            }
-        }
-        Self(samples)
+fn shard_table(shards: &[ShardReport]) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED);
+    table.set_header(["shard", "slots", "replicas", "leaving or cut off"]);
+    for ShardReport { shard, slots, replicas, former } in shards {
+        table.add_row([shard.clone(), slots.to_string(), replicas.join(" "), former.join(" ")]);
     }
-
-    fn single(&self, name: &str) -> Option<f64> {
-        self.0.get(name)?.get("").copied()
-    }
-
-    fn labelled(&self, name: &str) -> impl Iterator<Item = (&str, f64)> {
-        self.0.get(name).into_iter().flatten().map(|(address, value)| (address.as_str(), *value))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_scrape_is_read_by_name_and_node() {
-        let page = "# HELP causeway_keys Live keys\n# TYPE causeway_keys gauge\ncauseway_keys 12.0\n\
-                    causeway_peer_lag_seconds{address=\"a:1\"} 0.25\ncauseway_peer_lag_seconds{address=\"b:1\"} 0.5\n\
-                    causeway_requests_total{route=\"/kvs\",method=\"GET\",status=\"200\"} 3\n# EOF\n";
-        let samples = Samples::parse(page);
-        assert_eq!(samples.single("causeway_keys"), Some(12.0));
-        assert_eq!(samples.labelled("causeway_peer_lag_seconds").collect::<Vec<_>>(), [("a:1", 0.25), ("b:1", 0.5)]);
-        assert_eq!(samples.single("causeway_requests_total"), None);
-    }
+    table
 }

@@ -181,7 +181,8 @@ fn refusal_status(refusal: Refusal) -> StatusCode {
         Refusal::DiskFull | Refusal::MemoryFull => StatusCode::INSUFFICIENT_STORAGE,
         Refusal::OperationReused => StatusCode::UNPROCESSABLE_ENTITY,
         Refusal::WriteConcernTooLarge | Refusal::NotEnoughNodes => StatusCode::BAD_REQUEST,
-        Refusal::NoSuchShard | Refusal::NoSuchNode => StatusCode::NOT_FOUND,
+        Refusal::NoSuchShard | Refusal::NoSuchNode | Refusal::NoReshard => StatusCode::NOT_FOUND,
+        Refusal::HandedOver | Refusal::Overruled => StatusCode::CONFLICT,
     }
 }
 
@@ -204,6 +205,9 @@ fn refusal_text(refusal: Refusal) -> &'static str {
         Refusal::LastReplica => "The node holds the last replica of its shard",
         Refusal::NoMajority => "No majority of the config log answers",
         Refusal::Stopping => "Node is stopping",
+        Refusal::NoReshard => "No reshard is under way",
+        Refusal::HandedOver => "Too late to abort: no slot is left to be handed over, and the reshard goes on to its end",
+        Refusal::Overruled => "The reshard was aborted, or another one followed it",
     }
 }
 
@@ -226,5 +230,8 @@ fn refusal_name(refusal: Refusal) -> &'static str {
         Refusal::LastReplica => "last_replica",
         Refusal::NoMajority => "no_majority",
         Refusal::Stopping => "stopping",
+        Refusal::NoReshard => "no_reshard",
+        Refusal::HandedOver => "handed_over",
+        Refusal::Overruled => "overruled",
     }
 }

@@ -108,7 +108,7 @@ async fn ask(app: &App, request: KeyRequest) -> Result<Response, HttpError> {
     match app.handle.ask(Request::Key(request)).await? {
         Answer::Key(answer) => Ok(respond(app, &answer)),
         // Answers come from peers too. One of another kind says nothing about what was done.
-        Answer::Count(_) | Answer::Changed | Answer::AlreadySo => Err(Refusal::OutcomeUnknown.into()),
+        Answer::Count(_) | Answer::Sizes(_) | Answer::Changed | Answer::AlreadySo => Err(Refusal::OutcomeUnknown.into()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! HTTP: the course dialect, health and metrics, the accept loop, and a small client. The only room that names axum.
 //!
-//! A request goes through [`router()`] (which path), one handler (`kvs`, `view`, `shard`, `admin`, `health`, `scrape`: legal or not, and what
+//! A request goes through [`router()`] (which path), one handler (`kvs`, `view`, `shard`, `reshard`, `status`, `admin`, `health`, `scrape`: legal or not, and what
 //! to ask) and the node's [`Handle`](crate::runtime::Handle). The router reads no clock, sets no timer and starts no task: what it needs of time comes in
 //! with [`App::clock`], what bounds a connection in time is in the accept loop. So the same router runs in simulation.
 
@@ -16,10 +16,12 @@ mod key;
 mod kvs;
 mod metrics;
 mod observe;
+mod reshard;
 mod route;
 mod router;
 mod scrape;
 mod shard;
+mod status;
 mod view;
 mod waiting;
 mod write_headers;
@@ -32,6 +34,8 @@ pub use error::HttpError;
 pub use json::{JsonError, MAX_DEPTH};
 pub use key::{KEY_PREFIX, KeyError, decode_key, key_path};
 pub use metrics::HttpMetrics;
+pub use reshard::{MoveReport, ReshardReport, TakerReport};
 pub use route::Route;
 pub use router::router;
+pub use status::{NodeReport, PeerReport, ShardReport, TransferReport};
 pub use waiting::waiting_router;

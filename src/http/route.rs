@@ -23,6 +23,10 @@ pub enum Route {
     AddMember,
     /// Another number of shards.
     Reshard,
+    /// The reshard under way.
+    ReshardUnderWay,
+    /// What the node knows of itself and of the others.
+    Status,
     /// The node's config log.
     ConfigLog,
     /// A new generation of the config log.
@@ -38,7 +42,7 @@ pub enum Route {
 }
 
 impl Route {
-    const SERVED: [Self; 14] = [
+    const SERVED: [Self; 16] = [
         Self::Key,
         Self::EmptyKey,
         Self::View,
@@ -48,6 +52,8 @@ impl Route {
         Self::ShardKeyCount,
         Self::AddMember,
         Self::Reshard,
+        Self::ReshardUnderWay,
+        Self::Status,
         Self::ConfigLog,
         Self::ForceRecover,
         Self::Livez,
@@ -67,6 +73,8 @@ impl Route {
             Self::ShardKeyCount => "/shard/key-count/{shard}",
             Self::AddMember => "/shard/add-member/{shard}",
             Self::Reshard => "/shard/reshard",
+            Self::ReshardUnderWay => "/admin/reshard",
+            Self::Status => "/admin/status",
             Self::ConfigLog => "/admin/config-log",
             Self::ForceRecover => "/admin/force-recover",
             Self::Livez => "/livez",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{Router, middleware, routing};
 
-use super::{App, admin, error::HttpError, health, kvs, observe, route::Route, scrape, shard, view};
+use super::{App, admin, error::HttpError, health, kvs, observe, reshard, route::Route, scrape, shard, status, view};
 
 /// The API of one node. Needs no timers and starts no tasks, so that it also runs in simulation.
 pub fn router(app: App) -> Router {
@@ -20,6 +20,8 @@ pub fn router(app: App) -> Router {
         .route(Route::ShardKeyCount.path(), routing::get(shard::key_count))
         .route(Route::AddMember.path(), routing::put(shard::add_member))
         .route(Route::Reshard.path(), routing::put(shard::reshard))
+        .route(Route::ReshardUnderWay.path(), routing::get(reshard::get).delete(reshard::abort))
+        .route(Route::Status.path(), routing::get(status::get))
         .route(Route::ConfigLog.path(), routing::get(admin::config_log))
         .route(Route::ForceRecover.path(), routing::put(admin::force_recover))
         .route(Route::Livez.path(), routing::get(health::livez))

@@ -117,6 +117,8 @@ fn add_counters(registry: &mut Registry, counters: &Counters) {
         ("applied", "Records applied, own and replicated", counters.applied),
         ("pulls", "Pulls asked for", counters.pulls),
         ("snapshots_installed", "Snapshots taken over from peers", counters.snapshots_installed),
+        ("transfer_given_bytes", "Bytes given to peers in transfers, as they lie in memory", counters.transfer_given_bytes),
+        ("transfer_taken_bytes", "Bytes that came from peers in transfers", counters.transfer_taken_bytes),
         ("tombstones_collected", "Tombstones collected", counters.tombstones_collected),
         ("tokens_ahead", "Tokens further ahead than the allowed drift", counters.tokens_ahead),
         ("corrupt_ranges", "Slot ranges that differ at equal vectors", counters.corrupt_ranges),

@@ -52,7 +52,7 @@ pub(super) async fn key_count(State(app): State<Arc<App>>, uri: Uri) -> Result<J
     match app.handle.ask(Request::CountKeys(shard)).await? {
         Answer::Count(count) => Ok(Json(json!({ "shard-key-count": count }))),
         // Answers come from peers too.
-        Answer::Key(_) | Answer::Changed | Answer::AlreadySo => Err(Refusal::OutcomeUnknown.into()),
+        Answer::Key(_) | Answer::Sizes(_) | Answer::Changed | Answer::AlreadySo => Err(Refusal::OutcomeUnknown.into()),
     }
 }
 

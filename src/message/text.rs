@@ -88,6 +88,7 @@ impl fmt::Display for Request {
                 write!(f, "{verb} {} with {}", request.key, request.token)
             }
             Self::CountKeys(shard) => write!(f, "count keys of {shard}"),
+            Self::SizesMoving(shard) => write!(f, "sizes of what {shard} gives"),
             Self::Admin(command) => write!(f, "{command}"),
         }
     }
@@ -100,6 +101,7 @@ impl fmt::Display for AdminCommand {
             Self::RemoveNode(address) => write!(f, "remove {address} from the view"),
             Self::AddMember { address, shard } => write!(f, "add {address} to {shard}"),
             Self::Reshard(shards) => write!(f, "reshard to {shards}"),
+            Self::AbortReshard => f.write_str("abort the reshard"),
         }
     }
 }
@@ -122,6 +124,7 @@ impl fmt::Display for ReplyText<'_> {
             }
             Ok(Answer::Changed) => write!(f, "changed"),
             Ok(Answer::AlreadySo) => write!(f, "already so"),
+            Ok(Answer::Sizes(sizes)) => write!(f, "{} sizes", sizes.len()),
             Ok(Answer::Count(count)) => write!(f, "{count} keys"),
             Err(refusal) => write!(f, "{refusal}"),
         }

@@ -7,7 +7,7 @@ use super::{AdminCommand, Answer, Node, NotChanged, forward::Origin};
 use crate::{
     error::Refusal,
     id::{Epoch, NodeId, ShardId},
-    placement::{Change, Departure, Refused, Standing},
+    placement::{Change, Config, Departure, Refused, Standing},
 };
 
 /// How long a request waits for an answer of the config log.
@@ -31,6 +31,12 @@ struct Task {
     tried: bool,
     /// Its own proposal is the one on its way.
     proposes: bool,
+    /// The config log found that what it proposed does not fit the newest config.
+    refused: bool,
+    /// A proposal of it had no answer: it may have been made, or be made yet.
+    in_doubt: bool,
+    /// The goal of the reshard that it waits for: its own, or one that was under way when it came.
+    awaited: Option<u16>,
 }
 
 /// The requests, in the order in which they came.
@@ -43,6 +49,15 @@ pub(super) struct Tasks {
 impl Tasks {
     pub fn deadline_us(&self) -> Option<u64> {
         self.tasks.front().map(|task| task.silent_until_us.min(task.until_us))
+    }
+
+    /// Notes which reshard each waits for, once the one before has come to its end.
+    fn await_reshard(&mut self, config: &Config) {
+        for task in &mut self.tasks {
+            if task.awaited.is_none_or(|awaited| config.owning_shards() == awaited) {
+                task.awaited = config.goal();
+            }
+        }
     }
 }
 
@@ -61,7 +76,8 @@ impl Node {
         }
         let now_us = self.now.monotonic_us;
         let (until_us, silent_until_us) = (now_us + PATIENCE_US, now_us + MAJORITY_US);
-        self.admin.tasks.push_back(Task {
+        let aborts = command == AdminCommand::AbortReshard;
+        let task = Task {
             origin,
             command,
             until_us,
@@ -69,7 +85,16 @@ impl Node {
             made: None,
             tried: false,
             proposes: false,
-        });
+            refused: false,
+            in_doubt: false,
+            awaited: None,
+        };
+        if aborts {
+            // The reshard that it is about may wait here as the first one.
+            self.admin.tasks.push_front(task);
+        } else {
+            self.admin.tasks.push_back(task);
+        }
         self.keep_admin();
     }
 
@@ -85,6 +110,7 @@ impl Node {
         let now_us = self.now.monotonic_us;
         let epoch = self.plan.config.epoch();
         let changed = std::mem::replace(&mut self.admin.epoch, epoch) != epoch;
+        self.admin.await_reshard(&self.plan.config);
         while let Some(mut task) = self.admin.tasks.pop_front() {
             if changed {
                 task.silent_until_us = now_us + MAJORITY_US;
@@ -96,7 +122,8 @@ impl Node {
                 Next::Propose(_) if now_us >= task.silent_until_us => self.answer(task.origin, Err(Refusal::NoMajority)),
                 Next::Propose(change) => {
                     if self.may_propose() {
-                        (task.tried, task.proposes) = (true, true);
+                        task.in_doubt |= task.proposes;
+                        (task.tried, task.proposes, task.awaited) = (true, true, None);
                         self.propose(change);
                     }
                     return self.admin.tasks.push_front(task);
@@ -109,20 +136,21 @@ impl Node {
         }
     }
 
-    /// A proposal was answered; the first request learns whether it was its own.
+    /// A proposal was answered: the request that it was made for learns it.
     pub(super) fn admin_proposed(&mut self, outcome: Result<Epoch, NotChanged>) {
-        let Some(task) = self.admin.tasks.front_mut() else { return };
-        if !std::mem::take(&mut task.proposes) {
-            return;
-        }
+        let Some(place) = self.admin.tasks.iter().position(|task| task.proposes) else { return };
+        let task = &mut self.admin.tasks[place];
+        task.proposes = false;
         match outcome {
             Ok(epoch) => task.made = task.made.or(Some(epoch)),
             Err(NotChanged::Refused(Refused::LastReplica)) => {
-                if let Some(task) = self.admin.tasks.pop_front() {
+                if let Some(task) = self.admin.tasks.remove(place) {
                     self.answer(task.origin, Err(Refusal::LastReplica));
                 }
             }
-            Err(_) => {}
+            Err(NotChanged::Refused(_)) => task.refused = true,
+            Err(NotChanged::Unknown) => task.in_doubt = true,
+            Err(NotChanged::Conflict) => {}
         }
     }
 
@@ -135,6 +163,7 @@ impl Node {
             AdminCommand::RemoveNode(address) => self.remove_node(task, address),
             AdminCommand::AddMember { address, shard } => self.add_member(address, *shard),
             AdminCommand::Reshard(shards) => self.reshard(task, *shards),
+            AdminCommand::AbortReshard => self.abort_reshard(task),
         }
     }
 
@@ -176,8 +205,13 @@ impl Node {
 
     fn reshard(&self, task: &Task, shards: u16) -> Next {
         let config = &self.plan.config;
+        let awaited = if task.made.is_some() { Some(shards) } else { task.awaited };
+        if awaited.is_some_and(|awaited| config.goal() != Some(awaited) && config.owning_shards() != awaited) {
+            // Whoever called it off wants no other one to begin by itself.
+            return Next::Refuse(Refusal::Overruled);
+        }
         match (task.made, config.goal(), config.migration()) {
-            (Some(_), None, None) => Next::Answer(Answer::Changed),
+            (Some(_), goal, _) if goal != Some(shards) => Next::Answer(Answer::Changed),
             (None, None, None) => {
                 let live = self.live_nodes();
                 if live.len() < NODES_A_SHARD * usize::from(shards) {
@@ -186,6 +220,20 @@ impl Node {
                 Next::Propose(Change::Reshard { shards, gone: self.gone_nodes() })
             }
             _ => Next::Wait,
+        }
+    }
+
+    /// Answered once it is decided; nodes then go back by themselves. Whether there is a reshard, and how far it is, the config log
+    /// says: this node may not have heard yet.
+    fn abort_reshard(&self, task: &Task) -> Next {
+        let config = &self.plan.config;
+        match (config.goal(), config.migration()) {
+            _ if task.made.is_some() => Next::Answer(Answer::Changed),
+            _ if !task.refused => Next::Propose(Change::Abort),
+            // What is there now may be what it made, or the end that the reshard came to.
+            (_, None) if task.in_doubt => Next::Refuse(Refusal::OutcomeUnknown),
+            (None, None) => Next::Refuse(Refusal::NoReshard),
+            _ => Next::Refuse(Refusal::HandedOver),
         }
     }
 

@@ -195,7 +195,7 @@ impl Node {
         self.adoption.spoken = self.clock.last();
         let seat = (self.actor, self.shard);
         self.drop_coming();
-        self.copies.clear();
+        self.giving.forget_copies();
         self.take_places();
         self.effects.push(Effect::Adopted(config.clone()));
         self.observe(|| Event::Adopted(config));
@@ -275,7 +275,7 @@ impl Node {
         self.stability.durable = VersionVector::default();
         self.journal.forget_received();
         self.transfer = None;
-        self.copies.clear();
+        self.giving.forget_copies();
         (self.adoption.holds, self.adoption.base) = (None, Base::Here);
         self.adoption.heard = BTreeMap::new();
         self.import = super::import::Import::default();

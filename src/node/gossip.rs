@@ -25,6 +25,13 @@ pub(super) struct Rounds {
     beat: u64,
 }
 
+impl Rounds {
+    /// The last sign of life that was given.
+    pub fn beat(&self) -> u64 {
+        self.beat
+    }
+}
+
 impl Node {
     /// Tells the next node, down ones included: that is how they are found again.
     pub(super) fn gossip_round(&mut self) {

@@ -7,7 +7,7 @@
 //! While a shard gives or gets slots, none of its replicas forgets anything: a tombstone that one has dropped would be missed by
 //! one that is still to get what it hides.
 
-use super::{Event, Node, adopt::speaks, transfer::Purpose};
+use super::{Event, Node, adopt::speaks, taking::Imported, transfer::Purpose};
 use crate::{
     clock::{Hlc, VersionVector},
     id::{ActorId, Epoch, NodeId, ShardId, Slot},
@@ -29,6 +29,8 @@ pub(super) struct Import {
     pub durable: Option<Epoch>,
     /// Shards whose slots are installed and durable, of the migration under way.
     based: Vec<ShardId>,
+    /// What has come of it, for operators.
+    pub imported: Imported,
     /// When a source last had nothing more to give.
     close_us: Option<u64>,
     turn: usize,

@@ -6,7 +6,7 @@
 //! - `journal` what becomes durable, and only then is applied; `lease` the bound that the clock restarts from; `snapshot` of the disk
 //! - `replication` pushes with promises; `pull` what is lacking; `transfer` whole slots where the log no longer reaches; `digest` hashes
 //! - `stability` the stable time; `gossip` and `view` who is up; `founding` what a node may do with the disk that it found, `lost` if that is not its own
-//! - `status` for operators, `event` for the simulator's checkers
+//! - `status` for operators, `taking` what it counts of transfers, `event` for the simulator's checkers
 
 mod admin;
 mod adopt;
@@ -33,6 +33,7 @@ mod snapshot;
 mod stability;
 mod status;
 mod tail;
+mod taking;
 mod transfer;
 mod view;
 mod waiting;
@@ -45,10 +46,10 @@ pub use crate::request::{AdminCommand, Answer, Command, KeyAnswer, KeyRequest, O
 pub use event::{Event, WhyNoWrites};
 pub use io::{Effect, Input, JournalCommand, JournalEvent, NotChanged, Now};
 pub use settings::Settings;
-pub use status::{Counters, PeerStatus, Status};
+pub use status::{Counters, PeerStatus, Status, TransferStatus};
 
 use crate::{
-    clock::{Hlc, HybridClock, VersionVector},
+    clock::{HybridClock, VersionVector},
     id::{ActorId, Epoch, Incarnation, NodeId, ShardId},
     mark::{Mark, reached},
     message::{Envelope, Message},
@@ -112,7 +113,7 @@ pub struct Node {
     links: BTreeMap<NodeId, replication::Link>,
     pulls: pull::Pulls,
     transfer: Option<transfer::Transfer>,
-    copies: BTreeMap<NodeId, give::Copy>,
+    giving: give::Giving,
     digest: digest::Digests,
     stability: stability::Stability,
     view: view::View,
@@ -170,7 +171,7 @@ impl Node {
             admin: admin::Tasks::default(),
             pulls: pull::Pulls::default(),
             transfer: None,
-            copies: BTreeMap::new(),
+            giving: give::Giving::default(),
             digest: digest::Digests::default(),
             stability: stability::Stability::default(),
             view: view::View::new(&plan.settings),
@@ -263,7 +264,8 @@ impl Node {
         self.keep_stable();
         self.gossip_round();
         self.keep_changing();
-        self.forget_old();
+        self.forget_operations();
+        self.tail.shrink_to(self.plan.settings.tail_bytes);
     }
 
     fn receive(&mut self, from: NodeId, envelope: Envelope) {
@@ -366,13 +368,6 @@ impl Node {
     fn now_busy(&mut self) {
         self.busy_until_us = self.now.monotonic_us + BUSY_FOR_US;
         self.next_tick_us = self.next_tick_us.min(self.now.monotonic_us + self.interval_us());
-    }
-
-    fn forget_old(&mut self) {
-        let settings = &self.plan.settings;
-        let ttl = Hlc::from_millis(settings.operation_ttl_ms).0;
-        self.operations.forget(Hlc(self.clock.last().0.saturating_sub(ttl)), settings.operation_limit);
-        self.tail.shrink_to(settings.tail_bytes);
     }
 
     fn shard_peers(&self) -> impl Iterator<Item = NodeId> + '_ {

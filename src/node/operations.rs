@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Node;
 use crate::{
     clock::Hlc,
     store::{OperationId, Order, Remembered, Write},
@@ -59,5 +60,14 @@ impl Operations {
     /// All of them, for a snapshot.
     pub fn all(&self) -> Vec<Remembered> {
         self.by_id.values().cloned().collect()
+    }
+}
+
+impl Node {
+    /// Forgets operations that are old, or too many.
+    pub(super) fn forget_operations(&mut self) {
+        let settings = &self.plan.settings;
+        let ttl = Hlc::from_millis(settings.operation_ttl_ms).0;
+        self.operations.forget(Hlc(self.clock.last().0.saturating_sub(ttl)), settings.operation_limit);
     }
 }

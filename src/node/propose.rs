@@ -49,6 +49,11 @@ impl Node {
         self.changes.progress.iter().map(|(actor, progress)| (*actor, progress.clone())).collect()
     }
 
+    /// What this node knew when it last looked or told others.
+    pub(super) fn known_progress(&self) -> BTreeMap<ActorId, Progress> {
+        if self.in_flux() { self.changes.progress.clone() } else { BTreeMap::new() }
+    }
+
     fn note_own_progress(&mut self) {
         if self.actor == ActorId::NONE {
             return;
@@ -60,6 +65,7 @@ impl Node {
             copied: self.copied_closely(),
             sealed: self.sealed_epoch(),
             held,
+            taking: self.taking(),
         };
         self.changes.progress.insert(self.actor, own);
     }
@@ -114,6 +120,7 @@ impl Node {
                 known.copied = known.copied.max(said.copied);
                 known.sealed = known.sealed.max(said.sealed);
                 known.held.extend(said.held);
+                known.taking.learn(said.taking);
             }
         }
     }

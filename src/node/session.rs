@@ -56,7 +56,7 @@ impl Node {
     pub(super) fn ask(&mut self, ask: Ask) {
         let shard = match &ask.request {
             Request::Key(request) => self.plan.config.shard_of(&request.key),
-            Request::CountKeys(shard) => *shard,
+            Request::CountKeys(shard) | Request::SizesMoving(shard) => *shard,
             Request::Admin(command) => return self.admin_request(ask.origin, command.clone()),
         };
         if !self.plan.config.has_shard(shard) {
@@ -92,6 +92,7 @@ impl Node {
         match ask.request {
             Request::Admin(command) => self.admin_request(ask.origin, command),
             Request::CountKeys(_) => self.answer(ask.origin, Ok(Answer::Count(self.live_keys()))),
+            Request::SizesMoving(_) => self.answer(ask.origin, Ok(Answer::Sizes(self.sizes_moving()))),
             Request::Key(ref request) => match self.obstacle(request) {
                 Some(obstacle) => self.wait(ask, obstacle),
                 None => self.execute(ask),
@@ -219,7 +220,7 @@ impl Node {
     /// Live keys of the slots that the shard owns.
     pub(super) fn live_keys(&self) -> u64 {
         match self.plan.config.migration() {
-            Some(_) => self.table.live_in(&self.plan.config.owners().slots_of(self.shard)),
+            Some(_) => self.table.size_of(&self.plan.config.owners().slots_of(self.shard)).keys,
             None => self.table.live(),
         }
     }

@@ -29,6 +29,8 @@ pub struct Settings {
     pub tail_bytes: u64,
     /// Bytes of one part of a snapshot, about: on this node's disk, and to a peer.
     pub part_bytes: u64,
+    /// Bytes a second, counted as they lie in memory, that this node gives to peers in transfers of slots; 0 is no bound.
+    pub transfer_bytes_per_s: u64,
     /// How many entries a token keeps at most; more are folded into its floor. Never above what a token's text has room for.
     pub token_entries: usize,
     /// How long an idempotency key is remembered, by hlc.
@@ -58,6 +60,7 @@ impl Default for Settings {
             max_memory_bytes: 0,
             tail_bytes: 64 << 20,
             part_bytes: 256 << 10,
+            transfer_bytes_per_s: 0,
             token_entries: ENTRY_CAP,
             operation_ttl_ms: 600_000,
             operation_limit: 100_000,

@@ -1,10 +1,13 @@
 //! What a node tells an operator about itself.
 
+use std::collections::BTreeMap;
+
 use super::{Node, view::Peer};
 use crate::{
     clock::Hlc,
     id::{ActorId, Epoch, NodeId, ShardId},
     node::WhyNoWrites,
+    placement::{Progress, Taken},
 };
 
 /// A node's state at one moment.
@@ -42,6 +45,10 @@ pub struct Status {
     pub tail_bytes: u64,
     /// Requests that wait for their dependencies, a forward's answer or their write concern.
     pub waiting: u64,
+    /// What is taken over from another replica now.
+    pub transfer: Option<TransferStatus>,
+    /// How far each actor is with what the config has on the move; empty while nothing is.
+    pub progress: BTreeMap<ActorId, Progress>,
     /// What was counted since the process started.
     pub counters: Counters,
 }
@@ -61,6 +68,19 @@ pub struct PeerStatus {
     pub clock_ahead_ms: i64,
     /// Whether the peer says that it takes writes.
     pub takes_writes: bool,
+}
+
+/// How far the transfer is that a node takes over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TransferStatus {
+    /// Who gives.
+    pub peer: NodeId,
+    /// From which shard slots are imported; none where a replica of its own shard gives.
+    pub import: Option<ShardId>,
+    /// How many slots are taken over in all.
+    pub slots: u16,
+    /// What has come.
+    pub taken: Taken,
 }
 
 /// What a node counts.
@@ -88,6 +108,10 @@ pub struct Counters {
     pub pulls: u64,
     /// Snapshots taken over from peers.
     pub snapshots_installed: u64,
+    /// Bytes given to peers in transfers, as they lie in memory.
+    pub transfer_given_bytes: u64,
+    /// Bytes that came from peers in transfers.
+    pub transfer_taken_bytes: u64,
     /// Tombstones collected.
     pub tombstones_collected: u64,
     /// Tokens that were further ahead than the allowed drift.
@@ -122,6 +146,8 @@ impl Node {
             memory_bytes: self.memory_bytes(),
             tail_bytes: self.tail.bytes(),
             waiting: (self.waiting.len() + self.held.len() + self.forwards.len() + self.concerns.len()) as u64,
+            transfer: self.transfer_status(),
+            progress: self.known_progress(),
             counters: self.counters,
         }
     }

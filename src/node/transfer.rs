@@ -16,7 +16,7 @@ use std::{collections::VecDeque, ops::Range};
 
 use rand_chacha::rand_core::Rng;
 
-use super::{Event, Node};
+use super::{Event, Node, taking::Count};
 use crate::{
     clock::{Dot, Hlc, VersionVector},
     id::{ActorId, Epoch, NodeId, ShardId, Slot},
@@ -49,7 +49,9 @@ pub(super) enum Purpose {
 #[derive(Debug)]
 pub(super) struct Transfer {
     pub purpose: Purpose,
-    peer: NodeId,
+    pub peer: NodeId,
+    /// What has come.
+    pub count: Count,
     /// Names the copy that the source makes for it.
     copy: u64,
     /// What is still to come, in order.
@@ -90,11 +92,13 @@ impl Node {
             return;
         }
         reached(Mark::TransferBegun);
+        let ranges = self.ranges_of(purpose, peer);
         self.transfer = Some(Transfer {
             purpose,
             peer,
+            count: Count::of(&ranges, self.now.monotonic_us),
             copy: self.random.next_u64(),
-            ranges: self.ranges_of(purpose, peer),
+            ranges,
             parts: VecDeque::new(),
             base: None,
             stage: Stage::Coming,
@@ -127,7 +131,7 @@ impl Node {
 
     /// Goes on with a transfer under way, and with what others take over.
     pub(super) fn keep_transferring(&mut self) {
-        self.keep_copies();
+        self.keep_giving();
         let now_us = self.now.monotonic_us;
         let Some(transfer) = &mut self.transfer else { return };
         let is_due = now_us >= transfer.until_us;
@@ -167,6 +171,10 @@ impl Node {
             return reached(Mark::OldPartDropped);
         }
         let next = transfer.ranges.front().cloned().unwrap_or_default();
+        if part.is_put_off() {
+            transfer.asked_again &= next.start != part.from.0;
+            return;
+        }
         if next.start != part.from.0 || part.until <= part.from.0 || part.until > next.end {
             return;
         }
@@ -183,6 +191,10 @@ impl Node {
             _ => drop(transfer.ranges.pop_front()),
         }
         (transfer.base, transfer.asked_again) = (Some(base), false);
+        transfer.count.add(&part, &mut self.counters);
+        if let Purpose::Import(source) = transfer.purpose {
+            self.import.imported.note(source, &transfer.count, self.now.monotonic_us);
+        }
         transfer.parts.push_back(part);
         if transfer.ranges.is_empty() {
             transfer.stage = Stage::Whole;

@@ -294,7 +294,7 @@ impl Config {
         if self.migration.as_ref().is_some_and(|one| one.switched.is_some()) || self.goal.is_none() {
             return Err(Refused::NotAtThatStage);
         }
-        let owning = self.shards().filter(|shard| self.owners.has(*shard)).count() as u16;
+        let owning = self.owning_shards();
         if self.goal == Some(owning) && self.migration.is_none() {
             return Err(Refused::Already);
         }

@@ -281,6 +281,11 @@ impl Config {
         &self.owners
     }
 
+    /// How many shards own slots.
+    pub fn owning_shards(&self) -> u16 {
+        self.shards().filter(|shard| self.owners.has(*shard)).count() as u16
+    }
+
     /// The slots of a shard, and those that it is to get: what its replicas keep.
     pub fn kept_by(&self, shard: ShardId) -> SlotSet {
         let coming =

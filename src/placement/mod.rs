@@ -13,6 +13,8 @@ mod owners;
 mod rebalance;
 mod refused;
 mod slots;
+mod stage;
+mod taking;
 
 pub use address::{AddressError, split_address};
 pub use change::{Change, Departure, SHARDS_CAP};
@@ -24,3 +26,5 @@ pub use owners::Owners;
 pub use rebalance::{moves, seats, shares};
 pub use refused::Refused;
 pub use slots::SlotSet;
+pub use stage::Stage;
+pub use taking::{Taken, Taking};

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Change, Config, Migration, Standing, rebalance};
+use super::{Actor, Change, Config, Migration, Standing, Taking, rebalance};
 use crate::{
     clock::Hlc,
     id::{ActorId, Epoch, NodeId, ShardId},
@@ -33,6 +33,8 @@ pub struct Progress {
     pub sealed: Epoch,
     /// How far it holds the records of actors that are frozen or cut off.
     pub held: BTreeMap<ActorId, Hlc>,
+    /// How much of what its shard is to get has come.
+    pub taking: Taking,
 }
 
 /// The next step, if those whose part it needs have done it. `live` are the nodes believed up.

@@ -10,7 +10,7 @@ mod table;
 mod version;
 
 pub use record::{Marks, Operation, OperationId, Record, Recovered, Remembered, Snapshot, SnapshotHead, Verdict, Write};
-pub use table::{Applied, Slots, Table};
+pub use table::{Applied, Size, Slots, Table};
 pub use version::{ContentType, Horizon, Key, MAX_KEY_CHARS, Order, Value, Version};
 
 pub use log::{Position, SECTOR_BYTES};

@@ -7,8 +7,11 @@
 
 mod install;
 mod owned;
+mod size;
 mod slots;
 
+pub use size::Size;
+use size::Sizes;
 pub use slots::Slots;
 
 use std::{
@@ -57,9 +60,7 @@ pub struct Table {
     /// By hlc: stable versions that a second record of their operation may still join.
     joinable: BinaryHeap<Reverse<(Hlc, Key)>>,
     horizon: Horizon,
-    live: u64,
-    tombstones: u64,
-    bytes: u64,
+    sizes: Sizes,
 }
 
 impl Table {
@@ -75,12 +76,12 @@ impl Table {
 
     /// Keys that hold a value.
     pub fn live(&self) -> u64 {
-        self.live
+        self.sizes.all.keys
     }
 
     /// Keys that are deleted and not yet collected.
     pub fn tombstones(&self) -> u64 {
-        self.tombstones
+        self.sizes.all.tombstones
     }
 
     /// Versions that wait for the horizon.
@@ -104,7 +105,7 @@ impl Table {
 
     /// Estimated bytes of all of it.
     pub fn bytes(&self) -> u64 {
-        self.bytes
+        self.sizes.all.bytes
     }
 
     /// Applies a write's version.
@@ -136,8 +137,8 @@ impl Table {
 
     /// The common case: one version was there, and neither it nor the new one can have a twin.
     fn insert_plain(&mut self, key: &Key, version: Version) -> Applied {
-        let order = version.order();
-        let Some(entry) = self.slots.slot_mut(slot_of(key)).get_mut(key) else { return Applied::Known };
+        let (order, slot) = (version.order(), slot_of(key));
+        let Some(entry) = self.slots.slot_mut(slot).get_mut(key) else { return Applied::Known };
         let winner = entry.winner.order();
         if order == winner {
             return Applied::Known;
@@ -146,14 +147,11 @@ impl Table {
         if order < winner && !(order.hlc == winner.hlc && planted(Mutant::TieByArrival)) {
             return Applied::New(winner);
         }
-        self.bytes += version_bytes(key, &version);
-        self.bytes -= version_bytes(key, &entry.winner);
-        match (entry.winner.is_tombstone(), version.is_tombstone()) {
-            (true, false) => (self.tombstones, self.live) = (self.tombstones - 1, self.live + 1),
-            (false, true) => (self.tombstones, self.live) = (self.tombstones + 1, self.live - 1),
-            _ => {}
-        }
+        let before = Size::entry(key, entry);
         entry.winner = version;
+        let now = Size::entry(key, entry);
+        self.sizes.subtract(slot, before);
+        self.sizes.add(slot, now);
         Applied::New(order)
     }
 
@@ -229,12 +227,9 @@ impl Table {
     }
 
     fn take(&mut self, key: &Key) -> Vec<Version> {
-        let Some(entry) = self.slots.slot_mut(slot_of(key)).remove(key) else { return Vec::new() };
-        self.bytes -= entry.bytes(key);
-        match entry.winner.is_tombstone() {
-            true => self.tombstones -= 1,
-            false => self.live -= 1,
-        }
+        let slot = slot_of(key);
+        let Some(entry) = self.slots.slot_mut(slot).remove(key) else { return Vec::new() };
+        self.sizes.subtract(slot, Size::entry(key, &entry));
         entry.versions()
     }
 
@@ -247,12 +242,9 @@ impl Table {
         let winner = versions.swap_remove(last);
         let order = winner.order();
         let entry = Entry { winner, superseded: versions };
-        self.bytes += entry.bytes(key);
-        match entry.winner.is_tombstone() {
-            true => self.tombstones += 1,
-            false => self.live += 1,
-        }
-        self.slots.slot_mut(slot_of(key)).insert(key.clone(), entry);
+        let slot = slot_of(key);
+        self.sizes.add(slot, Size::entry(key, &entry));
+        self.slots.slot_mut(slot).insert(key.clone(), entry);
         Some(order)
     }
 }

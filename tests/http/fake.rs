@@ -1,8 +1,11 @@
 //! A node that answers as it is told and remembers what it was asked.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use axum::{Router, body::Body, http};
@@ -27,6 +30,11 @@ pub const MAX_VALUE_BYTES: usize = 1_000;
 /// The addresses of the six nodes, as `VIEW` would have them. Node `n` holds shard `n mod 2`.
 pub fn addresses() -> Vec<String> {
     (1..=6).map(|n| format!("10.0.0.{n}:8090")).collect()
+}
+
+/// The config that follows from the addresses.
+pub fn first_config() -> Config {
+    Config::found(&Founding { view: addresses(), shard_count: SHARDS }).expect("a legal founding")
 }
 
 /// What the fake node knows.
@@ -75,9 +83,13 @@ impl Fake {
 
     /// The same, counting in metrics that others count in too.
     pub fn counting(reply: Reply, metrics: Arc<HttpMetrics>) -> Self {
+        Self::working_by(first_config(), reply, metrics)
+    }
+
+    /// The same with another config.
+    pub fn working_by(config: Config, reply: Reply, metrics: Arc<HttpMetrics>) -> Self {
         crate::logs::listen();
-        let founding = Founding { view: addresses(), shard_count: SHARDS };
-        let config = Arc::new(Config::found(&founding).expect("a legal founding"));
+        let config = Arc::new(config);
         let (handle, calls) = Handle::new(config, 16);
         let script = Arc::new(Mutex::new(Script { reply, status: status(), asked: Vec::new() }));
         tokio::spawn(serve(calls, script.clone()));
@@ -183,6 +195,8 @@ fn status() -> Status {
         memory_bytes: 4_096,
         tail_bytes: 512,
         waiting: 1,
+        transfer: None,
+        progress: BTreeMap::new(),
         counters: Counters { gets: 42, tokens_ahead: 4, ..Counters::default() },
     }
 }

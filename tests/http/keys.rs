@@ -15,7 +15,7 @@ use crate::fake::{Fake, key_answer, token};
 fn key_request(request: Request) -> KeyRequest {
     match request {
         Request::Key(request) => request,
-        Request::CountKeys(_) | Request::Admin(_) => panic!("asked for {request:?}"),
+        Request::CountKeys(_) | Request::SizesMoving(_) | Request::Admin(_) => panic!("asked for {request:?}"),
     }
 }
 

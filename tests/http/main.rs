@@ -10,6 +10,7 @@ mod headers;
 mod health;
 mod keys;
 mod logs;
+mod operators;
 mod shards;
 mod view;
 mod waiting;

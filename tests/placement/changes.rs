@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use causeway::{
     clock::Hlc,
     id::{ActorId, NodeId, ShardId, Slot},
-    placement::{Actor, Change, Config, Departure, Owners, Progress, Refused, SLOTS, Standing, moves, next},
+    placement::{Actor, Change, Config, Departure, Owners, Progress, Refused, SLOTS, Standing, Taking, moves, next},
 };
 use proptest::prelude::*;
 
@@ -51,7 +51,10 @@ impl Model {
         let copied = self.config.migration().map(|migration| migration.begun);
         let held: BTreeMap<ActorId, Hlc> = self.config.actors().map(|actor| (actor.actor, Hlc(7))).collect();
         let live = self.config.actors().filter(|actor| self.live.contains(&actor.node));
-        live.map(|actor| (actor.actor, Progress { epoch, serves: true, copied, sealed: epoch, held: held.clone() })).collect()
+        live.map(|actor| {
+            (actor.actor, Progress { epoch, serves: true, copied, sealed: epoch, held: held.clone(), taking: Taking::default() })
+        })
+        .collect()
     }
 
     /// A base that a live node can have by now, from a live one or from its own disk.

@@ -125,9 +125,11 @@ async fn a_cluster_of_one_command_lives_through_deaths_and_stops() {
     assert!(cluster.line_with(&second).await.contains("died of signal 9"));
     assert!(cluster.line_with(&second).await.contains("is back"));
     let status = causeway(&["status", "--node", &first, "--json"]).await;
-    let nodes: serde_json::Value = serde_json::from_slice(&status.stdout).expect("JSON");
-    assert_eq!(nodes.as_array().map(Vec::len), Some(2), "{nodes}");
-    assert!(nodes[1]["ready"] == true && nodes[1]["shard"] == "s0", "{nodes}");
+    let status: serde_json::Value = serde_json::from_slice(&status.stdout).expect("JSON");
+    let nodes = &status["nodes"];
+    assert_eq!(nodes.as_array().map(Vec::len), Some(2), "{status}");
+    assert!(nodes[1]["said"]["ready"] == true && nodes[1]["shard"] == "s0", "{status}");
+    assert_eq!(status["shards"][0]["replicas"], serde_json::json!([first, second]), "{status}");
 
     signal("TERM", cluster.process.id().expect("it runs")).await;
     let ended = timeout(PATIENCE, cluster.process.wait()).await.expect("it stops").expect("it ended");

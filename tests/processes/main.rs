@@ -14,6 +14,7 @@ mod command;
 mod final_scan;
 mod inputs;
 mod nemesis;
+mod operators;
 mod ports;
 mod session;
 mod start;

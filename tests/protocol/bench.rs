@@ -16,7 +16,7 @@ use causeway::{
         NotChanged, Now, Outcome, Reply, Request, Settings,
     },
     placement::{Change, Config, Founding},
-    store::{OperationId, Recovered, Value},
+    store::{Key, OperationId, Recovered, Value, Version},
 };
 
 /// Nodes, and what is on its way between them.
@@ -24,6 +24,10 @@ pub struct Bench {
     pub nodes: Vec<Node>,
     pub now: Now,
     pub cut: BTreeSet<(NodeId, NodeId)>,
+    /// What was given in transfers: when, by whom, and the bytes of keys and values.
+    pub given: Vec<(u64, NodeId, u64)>,
+    /// Whether the config log has lost its majority: proposals get no answer.
+    pub log_is_down: bool,
     /// Whose memory spoils the values of records that are pushed to it.
     pub spoils: Option<NodeId>,
     pub replies: Vec<(NodeId, RequestId, Reply)>,
@@ -46,6 +50,8 @@ impl Bench {
             nodes: Vec::new(),
             now,
             cut: BTreeSet::new(),
+            given: Vec::new(),
+            log_is_down: false,
             spoils: None,
             replies: Vec::new(),
             configs: vec![config],
@@ -95,6 +101,9 @@ impl Bench {
 
     /// What the config log does with a proposal of a node that can reach it.
     fn propose(&mut self, i: usize, number: u64, expected: Epoch, change: &Change) {
+        if self.log_is_down {
+            return;
+        }
         let current = self.config();
         let next = if current.epoch() == expected {
             current.changed(change).map_err(NotChanged::Refused)
@@ -151,6 +160,9 @@ impl Bench {
         if let (true, Message::Push(push)) = (self.spoils == Some(to), &mut message) {
             push.writes.iter_mut().for_each(|write| Arc::make_mut(write).value = Some(Value::json("0")));
         }
+        if let Message::SnapshotPart(part) = &message {
+            self.given.push((self.now.monotonic_us, from, contents(&part.entries)));
+        }
         if self.nodes.len() <= to.0 as usize {
             return;
         }
@@ -178,15 +190,28 @@ impl Bench {
         }
     }
 
-    /// Asks a node and lets up to `ms` pass until it answers.
-    pub fn ask(&mut self, node: u32, request: Request, ms: u64) -> Option<Reply> {
+    /// Asks a node and does not wait.
+    pub fn begin(&mut self, node: u32, request: Request) -> RequestId {
         let id = RequestId(self.next_request);
         self.next_request += 1;
         self.nodes[node as usize].handle(self.now, Input::Request { id, request });
         self.settle(node as usize);
+        id
+    }
+
+    /// The answer to a request, if there is one by now.
+    pub fn answer(&mut self, id: RequestId) -> Option<Reply> {
+        let place = self.replies.iter().position(|(_, answered, _)| *answered == id)?;
+        Some(self.replies.swap_remove(place).2)
+    }
+
+    /// Asks a node and lets up to `ms` pass until it answers.
+    pub fn ask(&mut self, node: u32, request: Request, ms: u64) -> Option<Reply> {
+        let id = self.begin(node, request);
         for _ in 0..=ms {
-            if let Some(i) = self.replies.iter().position(|(_, answered, _)| *answered == id) {
-                return Some(self.replies.swap_remove(i).2);
+            let reply = self.answer(id);
+            if reply.is_some() {
+                return reply;
             }
             self.run_ms(1);
         }
@@ -214,6 +239,12 @@ impl Bench {
     pub fn put(&mut self, node: u32, key: &str, value: &str, token: &Token) -> Result<KeyAnswer, Refusal> {
         self.key(node, key, token, put(value, 1, None))
     }
+}
+
+fn contents(entries: &[(Key, Vec<Version>)]) -> u64 {
+    let value = |version: &Version| version.value.as_ref().map_or(0, |value| value.bytes.len());
+    let bytes = entries.iter().map(|(key, versions)| key.len() + versions.iter().map(value).sum::<usize>());
+    bytes.sum::<usize>() as u64
 }
 
 pub fn put(value: &str, write_concern: u8, operation: Option<OperationId>) -> Command {

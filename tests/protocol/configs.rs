@@ -9,7 +9,7 @@ use causeway::{
 use crate::bench::{Bench, found};
 
 /// Keys with their values and the token of who wrote them all.
-fn fill(bench: &mut Bench, keys: usize) -> Token {
+pub fn fill(bench: &mut Bench, keys: usize) -> Token {
     let mut token = Token::default();
     for i in 0..keys {
         let node = (i % bench.nodes.len()) as u32;
@@ -18,7 +18,7 @@ fn fill(bench: &mut Bench, keys: usize) -> Token {
     token
 }
 
-fn all_read(bench: &mut Bench, keys: usize, token: &Token) {
+pub fn all_read(bench: &mut Bench, keys: usize, token: &Token) {
     for node in 0..bench.nodes.len() as u32 {
         for i in 0..keys {
             let read =
@@ -28,7 +28,7 @@ fn all_read(bench: &mut Bench, keys: usize, token: &Token) {
     }
 }
 
-fn sizes(bench: &Bench) -> Vec<usize> {
+pub fn sizes(bench: &Bench) -> Vec<usize> {
     let config = bench.config();
     config.shards().map(|shard| config.replicas(shard).count()).collect()
 }
@@ -51,7 +51,7 @@ fn a_reshard_up_and_down_and_up_again_keeps_every_key_and_every_token() {
     }
 }
 
-fn count(bench: &mut Bench, shard: u16) -> u64 {
+pub fn count(bench: &mut Bench, shard: u16) -> u64 {
     match bench.ask(0, Request::CountKeys(ShardId(shard)), 2_000).expect("answered") {
         Ok(Answer::Count(count)) => count,
         other => panic!("{other:?}"),

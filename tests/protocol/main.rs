@@ -2,6 +2,7 @@
 
 mod bench;
 mod configs;
+mod reshards;
 
 use causeway::{
     clock::Token,

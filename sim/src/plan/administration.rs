@@ -26,6 +26,8 @@ pub enum Wish {
         /// How many.
         shards: u16,
     },
+    /// The end of the reshard under way.
+    AbortReshard,
     /// A node into the view. A spare one is started once that is so.
     AddNode {
         /// Whose address.
@@ -56,6 +58,7 @@ impl fmt::Display for Wish {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Reshard { shards } => write!(f, "reshard to {shards}"),
+            Self::AbortReshard => f.write_str("abort the reshard"),
             Self::AddNode { address } => write!(f, "add node {address}"),
             Self::RemoveNode { address } => write!(f, "remove node {address}"),
             Self::AddMember { address, shard } => write!(f, "add node {address} to s{shard}"),

@@ -1,6 +1,6 @@
 //! Which slots of a table a replica keeps, and what it counts of them.
 
-use super::Table;
+use super::{Size, Table};
 use crate::{
     id::Slot,
     placement::{SLOTS, SlotSet},
@@ -8,10 +8,11 @@ use crate::{
 };
 
 impl Table {
-    /// Live keys of these slots.
-    pub fn live_in(&self, slots: &SlotSet) -> u64 {
-        let entries = slots.slots().flat_map(|slot| self.slot(slot).values());
-        entries.filter(|entry| !entry.winner.is_tombstone()).count() as u64
+    /// What these slots hold.
+    pub fn size_of(&self, slots: &SlotSet) -> Size {
+        let mut size = Size::default();
+        slots.slots().for_each(|slot| size += self.sizes.of(slot));
+        size
     }
 
     /// Drops the contents of all other slots.

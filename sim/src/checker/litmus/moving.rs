@@ -1,9 +1,6 @@
 //! A reshard by hand: four nodes go from one shard to two, each adopting every config, none of them holding anything but what is said.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use causeway::{
     clock::{Hlc, TokenKeys},
@@ -142,7 +139,7 @@ fn steps(is_there: impl Fn(&Config) -> bool) -> Vec<Arc<Config>> {
     let mut configs = vec![Arc::new(founded().changed(&Change::Reshard { shards: 2, gone: Vec::new() }).expect("it fits"))];
     while let Some(config) = configs.last().filter(|config| !is_there(config)).cloned() {
         let copied = config.migration().map(|migration| migration.begun);
-        let said = Progress { epoch: config.epoch(), serves: true, copied, sealed: config.epoch(), held: BTreeMap::new() };
+        let said = Progress { epoch: config.epoch(), serves: true, copied, sealed: config.epoch(), ..Progress::default() };
         let progress = config.actors().map(|actor| (actor.actor, said.clone())).collect();
         let change = next(&config, &live, &progress).expect("a step is due");
         configs.push(Arc::new(config.changed(&change).expect("it fits")));
