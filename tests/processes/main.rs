@@ -15,6 +15,7 @@ mod final_scan;
 mod inputs;
 mod nemesis;
 mod ports;
+mod recovery;
 mod session;
 mod start;
 mod torture;
