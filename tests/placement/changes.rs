@@ -9,7 +9,10 @@ use causeway::{
 };
 use proptest::prelude::*;
 
-use crate::found;
+use crate::{
+    found,
+    moved::{KEYS, Keys, Moved, least_moves, random_counts},
+};
 
 /// More steps than any change needs.
 const STEPS: usize = 1_000;
@@ -93,36 +96,20 @@ fn spread(sizes: &[usize]) -> usize {
     sizes.iter().max().unwrap_or(&0) - sizes.iter().min().unwrap_or(&0)
 }
 
-/// The least number of slots that must change their owner so that all shares are equal, by another way than `moves` takes: the
-/// largest shards keep the larger shares.
-fn least_moves(owners: &Owners, before: u16, after: u16) -> usize {
-    let sizes = owners.sizes(before.max(after));
-    let (share, longer) = (usize::from(SLOTS / after), usize::from(SLOTS % after));
-    let (staying, vanishing) = sizes.split_at(usize::from(after));
-    let mut staying = staying.to_vec();
-    staying.sort_unstable();
-    staying.reverse();
-    let kept: usize = staying.iter().enumerate().map(|(place, size)| (*size).min(share + usize::from(place < longer))).sum();
-    staying.iter().chain(vanishing).sum::<usize>() - kept
-}
-
 #[test]
-fn every_step_from_n_shards_to_the_next_moves_the_least_number_of_slots() {
+fn every_step_from_n_shards_to_the_next_moves_the_least_number_of_slots_and_few_keys() {
+    let keys = Keys::numbered();
     for before in 1..=16u16 {
         for after in [before - 1, before, before + 1].into_iter().filter(|after| *after > 0) {
             let mut owners = Owners::found(before);
-            let planned = moves(&owners, after);
-            let moved: usize = planned.values().map(causeway::placement::SlotSet::len).sum();
+            let moved = Moved::by_reshard(&mut owners, before, after, &keys);
             let least = if after > before {
                 (0..after - before).map(|new| usize::from(SLOTS / after) + usize::from(before + new < SLOTS % after)).sum()
             } else {
-                least_moves(&owners, before, after)
+                moved.least_slots
             };
-            assert_eq!(moved, least, "{before} to {after}");
-            for ((from, to), slots) in &planned {
-                assert!(slots.slots().all(|slot| owners.get(slot) == *from), "{from} gives what it has");
-                owners.give(slots, *to);
-            }
+            assert_eq!(moved.slots, least, "{before} to {after}");
+            assert!(moved.keys_ratio() <= 1.1, "{before} to {after}: {} times the least number of keys", moved.keys_ratio());
             assert!(spread(&owners.sizes(after)) <= 1, "{before} to {after}: {:?}", owners.sizes(after));
             assert_eq!(owners.sizes(after).iter().sum::<usize>(), usize::from(SLOTS));
         }
@@ -130,12 +117,24 @@ fn every_step_from_n_shards_to_the_next_moves_the_least_number_of_slots() {
 }
 
 #[test]
-fn a_hundred_reshards_in_a_row_leave_all_even() {
+fn a_hundred_reshards_in_a_row_move_few_keys_and_leave_them_even() {
+    let (keys, mut owners, mut before) = (Keys::numbered(), Owners::found(2), 2);
+    for (round, after) in random_counts().take(100).enumerate() {
+        let moved = Moved::by_reshard(&mut owners, before, after, &keys);
+        assert_eq!(moved.slots, moved.least_slots, "round {round}: {before} to {after}");
+        assert!(moved.keys_ratio() <= 1.1, "round {round}: {} times the least number of keys", moved.keys_ratio());
+        let mean = KEYS as f64 / f64::from(after);
+        let counts = keys.of_shards(&owners, after);
+        assert!(counts.iter().all(|count| (*count as f64 - mean).abs() <= mean / 4.0), "round {round}: {counts:?}");
+        before = after;
+    }
+}
+
+#[test]
+fn a_hundred_reshards_in_a_row_leave_slots_and_nodes_even() {
     let mut model = Model::new(33, 2);
-    let mut state = 12_345u32;
-    for round in 0..100 {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let (before, shards) = (model.config.shards().count() as u16, (state >> 16) as u16 % 16 + 1);
+    for (round, shards) in random_counts().take(100).enumerate() {
+        let before = model.config.shards().count() as u16;
         let (owners, nodes) = (model.config.owners().clone(), model.config.members().len());
         assert!(model.change(&Change::Reshard { shards, gone: Vec::new() }));
         model.settle();

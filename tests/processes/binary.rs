@@ -1,5 +1,5 @@
 //! The program under test, built as it is shipped: by `-p causeway`, so that the simulator's planted bugs are not in it. The one
-//! that `cargo test` itself builds has them.
+//! that `cargo test` itself builds has them. Optimised where whoever asks is.
 
 use std::{env, fs, path::PathBuf, process::Command, sync::OnceLock};
 
@@ -23,6 +23,9 @@ fn built() -> PathBuf {
     let mut build = Command::new(cargo);
     build.current_dir(env!("CARGO_MANIFEST_DIR"));
     build.args(["build", "-p", "causeway", "--bin", "causeway", "--message-format", "json-render-diagnostics"]);
+    if !cfg!(debug_assertions) {
+        build.arg("--release");
+    }
     let output = build.output().expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let messages = String::from_utf8(output.stdout).expect("cargo's messages are text");

@@ -1,4 +1,4 @@
-//! Nodes come and go and shards grow and shrink while clients read and write; a config log that is below its majority.
+//! Nodes come and go and shards grow and shrink while clients read and write.
 
 use std::time::{Duration, Instant};
 
@@ -8,21 +8,20 @@ use tokio::time;
 
 use crate::{
     cluster::{Cluster, SERVES_WITHIN},
-    command::{causeway, said},
     final_scan,
     session::Tokens,
     torture::{begin, end, run, violation},
 };
 
 /// For what takes some seconds by its nature: a view that loses a dead node, an election, a transfer.
-const SOON: Duration = Duration::from_secs(10);
+pub const SOON: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(50);
 /// How long clients go on, and so all changes under load.
 const LOAD_SECONDS: u64 = 10;
 const LEAST_ACKNOWLEDGED: u32 = 200;
 
 /// Asks until the answer is as it should be.
-async fn until(cluster: &Cluster, node: usize, path: &str, holds: impl Fn(&Value) -> bool) {
+pub async fn until(cluster: &Cluster, node: usize, path: &str, holds: impl Fn(&Value) -> bool) {
     let began = Instant::now();
     loop {
         let answer = cluster.ask(node, Method::GET, path, &Value::Null).await;
@@ -126,36 +125,4 @@ async fn a_node_that_is_deleted_forwards_and_returns_by_a_restart_and_a_lost_dis
         until(&cluster, node, "/admin/config-log", votes).await;
     }
     assert_eq!(reshard(&cluster, 2, 1).await, (200, json!({"result": "resharded"})), "the config log has its voters");
-}
-
-#[tokio::test]
-async fn of_two_nodes_one_goes_on_alone_and_the_other_returns_to_it() {
-    let mut cluster = Cluster::serving_in((2, 1), &[]).await;
-    let early = cluster.put(0, "early", &json!({"value": 1})).await;
-    until(&cluster, 1, "/admin/config-log", |body| body["learners"].as_array().map(Vec::len) == Some(1)).await;
-    cluster.until_everyone_has("early", &json!(1), SOON).await;
-    // Only the first one votes.
-    cluster.kill(0);
-    let late = cluster.put(1, "late", &json!({"value": 2, "causal-metadata": early})).await;
-    let stranger = json!({"socket-address": "127.0.0.1:9"});
-    let (status, body) = cluster.answer(1, Method::PUT, "/view", &stranger).await;
-    assert_eq!((status, &body["error"]), (503, &json!("No majority of the config log answers")));
-
-    let survivor = cluster.addresses()[1].clone();
-    let recover = async || causeway(&["force-recover", "--node", &survivor]).await;
-    let began = Instant::now();
-    while said(&recover().await) != ("goes on with epoch 1.1".to_owned(), Some(0)) {
-        assert!(began.elapsed() < SOON, "{:?}", recover().await);
-        time::sleep(POLL).await;
-    }
-    assert_eq!(cluster.answer(1, Method::PUT, "/view", &stranger).await.0, 201);
-    cluster.start_node(0);
-    cluster.until_views_are(&[0, 1], SOON).await;
-    until(&cluster, 0, "/admin/config-log", |body| body["epoch"].as_str().is_some_and(|epoch| epoch >= "1.2")).await;
-    for (node, (key, value)) in [0, 1].into_iter().flat_map(|node| [("early", 1), ("late", 2)].map(|asked| (node, asked))) {
-        let (status, body) = cluster.answer(node, Method::GET, &format!("/kvs/{key}"), &json!({"causal-metadata": late})).await;
-        assert_eq!((status, &body["value"]), (200, &json!(value)), "{key} at node {node}: {body}");
-    }
-    assert_eq!(cluster.answer(0, Method::DELETE, "/view", &stranger).await.0, 200);
-    assert_eq!(recover().await.status.code(), Some(3), "there is a majority again");
 }

@@ -24,7 +24,7 @@ use tokio::{
 use crate::{binary, ports};
 
 pub const NODES: usize = 6;
-pub const SHARDS: u16 = 2;
+const SHARDS: u16 = 2;
 const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 /// From the start of a node to its answers.
 pub const SERVES_WITHIN: Duration = Duration::from_secs(3);
@@ -234,10 +234,14 @@ impl Cluster {
         }
     }
 
+    /// The number of a node's process.
+    pub fn process(&self, node: usize) -> u32 {
+        self.processes[node].as_ref().expect("the node runs").id()
+    }
+
     /// By the shell's own `kill`, which every system has.
     fn signal(&self, node: usize, name: &str) {
-        let process = self.processes[node].as_ref().expect("the node runs");
-        let status = Command::new("sh").args(["-c", &format!("kill -{name} {}", process.id())]).status();
+        let status = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.process(node))]).status();
         assert!(status.expect("a shell runs").success(), "SIG{name} to node {node}");
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use causeway::{
     http::{Client, ClientError, Outgoing},
-    id::NodeId,
+    id::{NodeId, ShardId},
     store::{Key, OperationId},
 };
 use causeway_sim::{
@@ -21,7 +21,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use tokio::time;
 
-use crate::cluster::SHARDS;
+use crate::pace::{Answered, Pace, Timing};
 
 /// Few, so that sessions meet on them.
 const HOT_KEYS: u32 = 12;
@@ -53,13 +53,21 @@ pub struct Run {
     /// The start of the run's time.
     pub began: Instant,
     /// When sessions begin nothing new.
-    pub until: Instant,
+    pub until: Mutex<Instant>,
+    /// How long every request took.
+    pub pace: Pace,
 }
 
 impl Run {
     /// Whether operations may still begin.
     pub fn goes_on(&self) -> bool {
-        Instant::now() < self.until && self.violation.lock().expect("no panic under the lock").is_none()
+        let is_over = Instant::now() >= *self.until.lock().expect("no panic under the lock");
+        !is_over && self.violation.lock().expect("no panic under the lock").is_none()
+    }
+
+    /// Ends the run's time.
+    pub fn end(&self) {
+        *self.until.lock().expect("no panic under the lock") = Instant::now();
     }
 
     fn at_us(&self) -> u64 {
@@ -163,8 +171,7 @@ impl Session {
         }
         for attempt in 1..=ATTEMPTS {
             let outgoing = self.outgoing(op, &key, kind, name.as_deref());
-            let reply = self.clients[self.node].send(outgoing, ANSWER_DEADLINE).await;
-            let outcome = self.learn(op, reply);
+            let outcome = self.send(op, outgoing).await;
             let again = outcome == Outcome::Unknown && kind != Kind::Get && attempt < ATTEMPTS;
             if again {
                 // Under its old name, elsewhere: the operation is one, however often it is sent.
@@ -179,6 +186,20 @@ impl Session {
             }
             return;
         }
+    }
+
+    async fn send(&mut self, op: OpId, outgoing: Outgoing) -> Outcome {
+        let (node, began) = (self.node, self.run.began.elapsed());
+        let reply = self.clients[node].send(outgoing, ANSWER_DEADLINE).await;
+        let (took, is_answered) = (self.run.began.elapsed() - began, reply.is_ok());
+        let outcome = self.learn(op, reply);
+        let answered = match outcome {
+            _ if !is_answered => Answered::Never,
+            Outcome::NotApplied | Outcome::Unknown | Outcome::Pending => Answered::Refused,
+            Outcome::Found(_) | Outcome::Absent | Outcome::Created | Outcome::Overwrote => Answered::Done,
+        };
+        self.run.pace.note(Timing { node, began, took, answered });
+        outcome
     }
 
     fn invocation(&self, key: &Key, kind: Kind, idempotency: Option<OperationId>) -> Invocation {
@@ -232,7 +253,7 @@ impl Session {
 /// An answer as the judge reads it.
 pub fn read(status: u16, body: &Value) -> Answer {
     let text = |name: &str| body[name].as_str().map(str::to_owned);
-    let shard_is_named = text("shard-id").is_some_and(|shard| (0..SHARDS).any(|known| shard == format!("s{known}")));
+    let shard_is_named = text("shard-id").is_some_and(|shard| shard.parse::<ShardId>().is_ok());
     let token = text("causal-metadata").filter(|_| shard_is_named);
     let found = OpId::of_value(body["value"].to_string().as_bytes());
     Answer { status, text: text("result").or_else(|| text("error")).unwrap_or_default(), found, token }

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use crate::{
     cluster::{Cluster, NODES},
     final_scan, nemesis,
+    pace::Pace,
     session::{Run, Session, Tally, Tokens},
 };
 
@@ -26,15 +27,16 @@ const DEFAULT_SECONDS: u64 = 15;
 /// A run in which less happens shows nothing.
 const LEAST_ACKNOWLEDGED_A_SECOND: u64 = 20;
 
-fn seconds() -> u64 {
+/// How long to go on: a while, unless somebody asks for more.
+pub fn seconds(default: u64) -> u64 {
     let given = env::var("CAUSEWAY_TORTURE_SECONDS").ok();
-    given.map_or(DEFAULT_SECONDS, |text| text.parse().expect("CAUSEWAY_TORTURE_SECONDS is a number"))
+    given.map_or(default, |text| text.parse().expect("CAUSEWAY_TORTURE_SECONDS is a number"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_session_sees_effects_before_causes_and_nothing_acknowledged_is_lost() {
     let mut cluster = Cluster::serving(&[]).await;
-    let run = run(&cluster, Tokens::Carried, seconds());
+    let run = run(&cluster, Tokens::Carried, seconds(DEFAULT_SECONDS));
     let (kills, tally) = work(&mut cluster, &run).await;
     let violation = violation(&run);
     assert_eq!(violation, None, "{}", violation.as_ref().map(Violation::to_string).unwrap_or_default());
@@ -46,7 +48,7 @@ async fn no_session_sees_effects_before_causes_and_nothing_acknowledged_is_lost(
     let Tally { seen, acknowledged, refused, unknown } = tally;
     println!("{kills} kills; {acknowledged} writes acknowledged, {seen} reads, {refused} refused, {unknown} unknown");
     println!("converged after {} ms; {} keys", took.as_millis(), run.keys.lock().expect("no panic under the lock").len());
-    assert!(u64::from(acknowledged) >= LEAST_ACKNOWLEDGED_A_SECOND * seconds(), "too little happened: {tally:?}");
+    assert!(u64::from(acknowledged) >= LEAST_ACKNOWLEDGED_A_SECOND * seconds(DEFAULT_SECONDS), "too little happened: {tally:?}");
 }
 
 /// Shows that the judge can find something: sessions that throw their tokens away must be caught reading the past.
@@ -72,7 +74,8 @@ pub fn run(cluster: &Cluster, tokens: Tokens, seconds: u64) -> Arc<Run> {
         keys: Mutex::default(),
         violation: Mutex::default(),
         began,
-        until: began + Duration::from_secs(seconds),
+        until: Mutex::new(began + Duration::from_secs(seconds)),
+        pace: Pace::default(),
     })
 }
 
@@ -98,7 +101,7 @@ pub async fn end(sessions: Vec<JoinHandle<Tally>>) -> Tally {
     tally
 }
 
-fn random(stream: u64) -> ChaCha8Rng {
+pub fn random(stream: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(stream)
 }
 

@@ -212,4 +212,18 @@ mod tests {
         assert!(run.judge.books().history().iter().count() < 1_200, "memory is bounded");
         assert!(blame(run.read(BOB, "x", Outcome::Found(first))).is_some());
     }
+
+    #[test]
+    fn so_it_is_where_nobody_tells_the_stamps() {
+        let mut run = Litmus::new();
+        let first = run.put_unseen(ALICE, "x");
+        for _ in 1..600 {
+            let newest = run.put_unseen(ALICE, "x");
+            for session in [BOB, CAROL, 3] {
+                run.read(session, "x", Outcome::Found(newest)).unwrap();
+            }
+        }
+        assert!(run.judge.books().history().iter().count() < 1_200, "memory is bounded");
+        assert!(blame(run.read(BOB, "x", Outcome::Found(first))).is_some());
+    }
 }

@@ -249,9 +249,15 @@ impl Books {
                 let is_newer = write.smallest() > stable && is_everywhere(write);
                 if is_newer { write.smallest() } else { stable }
             });
-            let Some(stable) = stable else { continue };
-            let is_stale =
-                |write: &Operation| write.outcome != Outcome::Pending && write.largest().is_some_and(|order| order < stable);
+            // Where nobody tells the stamps, a write is older for certain only if it is in a newer one's past.
+            let newest = writes().rev().find(|write| is_everywhere(write));
+            let is_stale = |write: &Operation| {
+                let is_older = match write.largest() {
+                    Some(order) => stable.is_some_and(|stable| order < stable),
+                    None => newest.is_some_and(|newest| newest.past.contains(write)),
+                };
+                write.outcome != Outcome::Pending && is_older
+            };
             forgotten.extend(writes().filter(|write| is_stale(write)).map(|write| write.id));
             let history = &self.history;
             rows.retain(|row| history.at(*row).is_some_and(|write| !is_stale(write)));

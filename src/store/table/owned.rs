@@ -4,7 +4,6 @@ use super::{Size, Table};
 use crate::{
     id::Slot,
     placement::{SLOTS, SlotSet},
-    store::Key,
 };
 
 impl Table {
@@ -15,11 +14,11 @@ impl Table {
         size
     }
 
-    /// Drops the contents of all other slots.
+    /// Drops the contents of all other slots, at no cost by key but that of giving back their memory.
     pub fn keep_slots(&mut self, kept: &SlotSet) {
         for slot in (0..SLOTS).map(Slot).filter(|slot| !kept.contains(*slot)) {
-            let keys: Vec<Key> = self.slot(slot).keys().cloned().collect();
-            keys.iter().for_each(|key| drop(self.take(key)));
+            self.slots.clear(slot);
+            self.sizes.subtract(slot, self.sizes.of(slot));
         }
     }
 }

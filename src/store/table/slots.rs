@@ -48,6 +48,12 @@ impl Slots {
         self.0[usize::from(slots.start)..usize::from(slots.end)].iter().flat_map(|slot| slot.iter())
     }
 
+    pub(super) fn clear(&mut self, slot: Slot) {
+        if !self.slot(slot).is_empty() {
+            self.0[usize::from(slot.0)] = Arc::default();
+        }
+    }
+
     pub(super) fn slot_mut(&mut self, slot: Slot) -> &mut BTreeMap<Key, Entry> {
         Arc::make_mut(&mut self.0[usize::from(slot.0)])
     }
