@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use causeway::{
     clock::Hlc,
     id::{ActorId, NodeId, ShardId, Slot},
-    placement::{Actor, Change, Config, Departure, Owners, Progress, Refused, SLOTS, Standing, Taking, moves, next},
+    placement::{Actor, Change, Config, Departure, Owners, Progress, Refused, SLOTS, Standing, Taking, next},
 };
 use proptest::prelude::*;
 
