@@ -33,6 +33,8 @@ struct NodeStatus {
     lag_ms: Option<u64>,
     stable_lag_ms: Option<u64>,
     takes_writes: Option<bool>,
+    /// Records that only it had when its actor was cut off, kept on its disk.
+    set_aside: Option<u64>,
 }
 
 impl StatusArgs {
@@ -69,6 +71,7 @@ async fn ask(address: String, deadline: Duration) -> NodeStatus {
         lag_ms: None,
         stable_lag_ms: None,
         takes_writes: None,
+        set_aside: None,
     };
     ask_all(&down, deadline).await.unwrap_or(down)
 }
@@ -87,6 +90,7 @@ async fn ask_all(down: &NodeStatus, deadline: Duration) -> Result<NodeStatus, Cl
         lag_ms: lags.reduce(f64::max).map(ms),
         stable_lag_ms: samples.single("causeway_stable_time_lag_seconds").map(ms),
         takes_writes: samples.single("causeway_takes_writes").map(|takes| takes != 0.0),
+        set_aside: samples.single("causeway_set_aside_records").map(|records| records as u64),
         ..down.clone()
     })
 }

@@ -25,6 +25,8 @@ pub enum Route {
     Reshard,
     /// The node's config log.
     ConfigLog,
+    /// What only this node had when it was cut off.
+    SetAside,
     /// A new generation of the config log.
     ForceRecover,
     /// Whether the process answers.
@@ -38,7 +40,7 @@ pub enum Route {
 }
 
 impl Route {
-    const SERVED: [Self; 14] = [
+    const SERVED: [Self; 15] = [
         Self::Key,
         Self::EmptyKey,
         Self::View,
@@ -49,6 +51,7 @@ impl Route {
         Self::AddMember,
         Self::Reshard,
         Self::ConfigLog,
+        Self::SetAside,
         Self::ForceRecover,
         Self::Livez,
         Self::Readyz,
@@ -68,6 +71,7 @@ impl Route {
             Self::AddMember => "/shard/add-member/{shard}",
             Self::Reshard => "/shard/reshard",
             Self::ConfigLog => "/admin/config-log",
+            Self::SetAside => "/admin/set-aside",
             Self::ForceRecover => "/admin/force-recover",
             Self::Livez => "/livez",
             Self::Readyz => "/readyz",

@@ -21,6 +21,7 @@ pub fn router(app: App) -> Router {
         .route(Route::AddMember.path(), routing::put(shard::add_member))
         .route(Route::Reshard.path(), routing::put(shard::reshard))
         .route(Route::ConfigLog.path(), routing::get(admin::config_log))
+        .route(Route::SetAside.path(), routing::get(admin::set_aside))
         .route(Route::ForceRecover.path(), routing::put(admin::force_recover))
         .route(Route::Livez.path(), routing::get(health::livez))
         .route(Route::Readyz.path(), routing::get(health::readyz))

@@ -18,6 +18,9 @@ use crate::{
 /// The most shards of a cluster.
 pub const SHARDS_CAP: u16 = 1_024;
 
+/// Of how many actors that were cut off and are retired it is known how far they count.
+const CUTS_KEPT: usize = 256;
+
 /// How many ids of actors a new generation leaves out: more than the one before can give out until it hears that it is over.
 const ACTORS_LEFT_OUT: u32 = 1 << 16;
 
@@ -172,8 +175,9 @@ impl Config {
         let seat = *self.seat(node).ok_or(Refused::NoSeat)?;
         self.may_lose(&seat)?;
         self.freeze(seat.actor)?;
-        let row = self.row(node)?;
-        (row.actor, row.home) = (None, Some(seat.shard));
+        // Who was removed and has not handed over yet what only it has does not return by itself.
+        let row = self.members.get_mut(node.0 as usize).ok_or(Refused::NoSuchNode)?;
+        (row.actor, row.home) = (None, Some(seat.shard).filter(|_| !row.removed));
         Ok(())
     }
 
@@ -218,6 +222,12 @@ impl Config {
             return Err(Refused::Busy);
         }
         self.actors.remove(&actor);
+        if let Standing::Cut { upto, .. } = found.standing {
+            self.cuts.insert(actor, upto);
+            while self.cuts.len() > CUTS_KEPT {
+                self.cuts.pop_first();
+            }
+        }
         if let Some(row) = self.members.get_mut(found.node.0 as usize)
             && row.actor == Some(actor)
         {

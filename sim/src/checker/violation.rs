@@ -77,6 +77,10 @@ pub enum Property {
     BaseFirst,
     /// I22: a reshard moves the fewest slots and leaves all even.
     MovesAreMinimal,
+    /// A node is evicted when a majority has believed it down for long.
+    EvictedByMany,
+    /// What only a node had whose actor was cut off is set aside.
+    CutOffIsSetAside,
     /// I24: in the end nothing is on the move and no dependencies are kept.
     NothingIsLeft,
 }
@@ -137,9 +141,10 @@ fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
     }
 }
 
-/// Every checker that a planted bug has been seen to need: the files beside this one. `nothing_left` is not among them: only its own
-/// tests have seen it fail, what it would find shows as a liveness failure first.
-pub const CHECKERS: [&str; 21] = [
+/// Every checker that a planted bug has been seen to need: the files beside this one. Two are not among them, which only their own
+/// tests have seen fail. What `nothing_left` would find shows as a liveness failure first; and a node that a majority hears is hardly
+/// ever believed down by one that reaches the config log, which is what `evicted_by_many` looks for.
+pub const CHECKERS: [&str; 22] = [
     "a1_stamps",
     "a2_reads",
     "token_covers_past",
@@ -161,6 +166,7 @@ pub const CHECKERS: [&str; 21] = [
     "finish",
     "base_first",
     "minimal_moves",
+    "set_aside",
 ];
 
 impl Property {
@@ -193,6 +199,8 @@ impl Property {
             Self::FinishedWithAll => "finish",
             Self::BaseFirst => "base_first",
             Self::MovesAreMinimal => "minimal_moves",
+            Self::EvictedByMany => "evicted_by_many",
+            Self::CutOffIsSetAside => "set_aside",
             Self::NothingIsLeft => "nothing_left",
         }
     }
@@ -238,6 +246,8 @@ impl fmt::Display for Property {
             Self::FinishedWithAll => f.write_str("I19 finished with all"),
             Self::BaseFirst => f.write_str("I20 base first"),
             Self::MovesAreMinimal => f.write_str("I22 moves are minimal"),
+            Self::EvictedByMany => f.write_str("evicted by many"),
+            Self::CutOffIsSetAside => f.write_str("what is cut off is set aside"),
             Self::NothingIsLeft => f.write_str("I24 nothing is left"),
         }
     }

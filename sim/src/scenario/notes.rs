@@ -109,6 +109,12 @@ impl Observer for Notes {
                 let what = self.contents(node, key, versions);
                 self.say(node, Phrase::TookOver(what));
             }
+            Event::SetAside { dots, .. } => {
+                for dot in dots {
+                    let what = self.what(Order::from(*dot));
+                    self.say(node, Phrase::SetAside(what));
+                }
+            }
             Event::StoppedWriting(why) => self.say(node, Phrase::StoppedWriting(why.to_string())),
             Event::TakesWrites => self.say(node, Phrase::TookWrites),
             Event::Down(peer) => {

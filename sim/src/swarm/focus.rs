@@ -28,6 +28,7 @@ pub(super) fn focus(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant:
     look_at_clocks(plan, kinds, mutant);
     look_at_replication(plan, kinds, load, mutant);
     look_at_operations(plan, kinds, load, mutant);
+    look_at_evictions(plan, kinds, load, mutant);
 }
 
 fn look_at_disks(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant: Mutant) {
@@ -156,6 +157,14 @@ fn look_at_operations(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutan
         }
         Mutant::RefusedAfterApplied | Mutant::AckBeforeDurable | Mutant::ConcernCountsItself => load.concern_percent = 50,
         _ => {}
+    }
+}
+
+/// Nodes are away for longer than they keep their place, while clients reach them.
+fn look_at_evictions(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant: Mutant) {
+    if mutant == Mutant::EvictedTailDropped {
+        (plan.evict_after_ms, load.put_percent) = (500, 60);
+        (kinds.isolate_ms, kinds.partition_ms) = (Some((4_000, 8_000)), Some((4_000, 8_000)));
     }
 }
 

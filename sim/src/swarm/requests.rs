@@ -88,5 +88,6 @@ pub(super) fn is_of_changes(mutant: Mutant) -> bool {
             | Mutant::FinishBeforeSealed
             | Mutant::MoveNotMinimal
             | Mutant::CutActorKept
+            | Mutant::EvictedTailDropped
     )
 }

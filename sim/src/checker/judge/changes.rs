@@ -22,8 +22,10 @@ impl Judge {
         if let Some(parent) = parent.filter(|_| is_new) {
             self.heed(minimal_moves::check(&parent, config))?;
             self.heed(finish::check(&self.replicas, &parent, config))?;
+            self.heed(self.beliefs.check(&parent, config, self.now_us))?;
         }
         self.configs.learn(config);
+        self.aside.adopt(&self.replicas, node, config);
         self.replicas.adopt(node, config);
         if is_new {
             for op in self.replicas.cut(config) {
