@@ -61,6 +61,9 @@ marks! {
     ImportBegun => "import-begun": "A shard began to get slots.",
     ImportBased => "import-based": "What a shard gives to another was there whole and durable.",
     Proposed => "proposed": "A change of the config was proposed.",
+    CausalGap => "causal-gap": "A session had seen a write that was cut off with its actor, and was told so.",
+    TailSetAside => "tail-set-aside": "Records that only a node had whose actor was cut off were set aside.",
+    Evicted => "evicted": "A node was evicted, since a majority had believed it down for long.",
 
     PushRefused => "push-refused": "A push did not connect with what was there.",
     PushResent => "push-resent": "A push stayed unacknowledged and was sent again.",

@@ -226,6 +226,8 @@ pub struct Gossip {
     pub reports: Vec<(ActorId, Report)>,
     /// The sender's stable time.
     pub stable: Hlc,
+    /// Whom the sender believes down, and for how long without a break, in milliseconds; at most every node of the config.
+    pub down: Vec<(NodeId, u64)>,
     /// How far each actor is with what the config has on the move; empty while nothing is.
     pub progress: Vec<(ActorId, Progress)>,
 }

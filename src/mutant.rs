@@ -149,6 +149,10 @@ mutants! {
     FinishBeforeSealed => "finish-before-sealed",
     /// The emptiest shards get the larger shares.
     MoveNotMinimal => "move-not-minimal",
+    /// What only a node had whose actor was cut off is forgotten.
+    EvictedTailDropped => "evicted-tail-dropped",
+    /// A node is evicted when a single other has believed it down for long.
+    EvictedByOne => "evicted-by-one",
     /// An actor that was cut off is never retired.
     CutActorKept => "cut-actor-kept",
     /// A replica says how far it has an actor that is gone while more of it is on the way to its disk.

@@ -93,6 +93,8 @@ pub struct KeyAnswer {
     pub token: Token,
     /// What was found or done.
     pub outcome: Outcome,
+    /// The past that this answer stands for holds a write that was cut off with its actor: it may be missing from what is shown.
+    pub has_gap: bool,
 }
 
 /// What an operation on a key found or did.

@@ -85,6 +85,7 @@ impl Shard {
             JournalCommand::SnapshotBegin(_) => return,
             JournalCommand::SnapshotPart(_) => JournalEvent::SnapshotPartDone,
             JournalCommand::SnapshotEnd => JournalEvent::SnapshotDone,
+            JournalCommand::SetAside(set) => JournalEvent::SetAside(set.actor),
         };
         self.nodes[node].handle(self.now, Input::Journal(event));
     }

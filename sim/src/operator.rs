@@ -84,7 +84,8 @@ impl Operator {
     }
 }
 
-fn http_request(wish: &Wish) -> HttpRequest<Bytes> {
+/// The request that asks for it.
+pub(crate) fn http_request(wish: &Wish) -> HttpRequest<Bytes> {
     let named = |number: &u16| json!({ "socket-address": address(*number) });
     let (method, path, body) = match wish {
         Wish::Reshard { shards } => (Method::PUT, "/shard/reshard".to_owned(), json!({ "shard-count": shards })),

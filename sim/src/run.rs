@@ -205,6 +205,7 @@ async fn simulate(plan: Plan, streams: Streams, keep: Keep, changes: Changes, wi
     if plan.losses == Losses::Allowed {
         judge.allow_losses();
     }
+    judge.evicts_after(plan.evict_after_ms);
     if let Some(checker) = changes.without {
         judge.ignore(checker);
     }

@@ -8,13 +8,17 @@ use std::{
 };
 
 use super::CliError;
-use crate::store::{
-    CHUNK_HEAD_BYTES, MARKS_NAME, MarksContent, MarksScan, Position, Progress, Record, Snapshot, SnapshotDecoder, SnapshotError,
-    Stop, Version,
-    log::{
-        Beside, Finding, LogState, PlacedFrame, SegmentScan, judge_log, judge_marks, scan_segment, segment_name, segment_number,
+use crate::{
+    id::ActorId,
+    store::{
+        CHUNK_HEAD_BYTES, MARKS_NAME, MarksContent, MarksScan, Position, Progress, Record, SetAside, Snapshot, SnapshotDecoder,
+        SnapshotError, Stop, Version,
+        log::{
+            Beside, Finding, LogState, PlacedFrame, SegmentScan, judge_log, judge_marks, scan_segment, segment_name,
+            segment_number,
+        },
+        scan_marks, set_aside_actor, set_aside_name, snapshot_name, snapshot_segment,
     },
-    scan_marks, snapshot_name, snapshot_segment,
 };
 
 /// Something on the disk is not what was written.
@@ -85,6 +89,9 @@ pub fn verify(folder: &Path, out: &mut impl Write) -> io::Result<Verified> {
     for (number, scan) in &found.segments {
         print_segment(*number, scan, out)?;
     }
+    for set in &found.set_aside {
+        print_set_aside(set, out)?;
+    }
     found.print_findings(out)
 }
 
@@ -111,6 +118,12 @@ pub fn inspect(folder: &Path, out: &mut impl Write) -> io::Result<Verified> {
             }
         }
     }
+    for set in &found.set_aside {
+        print_set_aside(set, out)?;
+        for write in &set.writes {
+            writeln!(out, "  {}", WithoutValue(&Record::Write(write.clone())))?;
+        }
+    }
     found.print_findings(out)
 }
 
@@ -121,6 +134,8 @@ struct Found {
     marks: MarksScan,
     snapshots: Vec<(u64, ReadSnapshot)>,
     segments: Vec<(u64, SegmentScan)>,
+    set_aside: Vec<SetAside>,
+    unreadable: Vec<ActorId>,
 }
 
 impl Found {
@@ -131,7 +146,8 @@ impl Found {
         }
         names.sort_unstable();
         let marks = if names.iter().any(|name| name == MARKS_NAME) { fs::read(folder.join(MARKS_NAME))? } else { Vec::new() };
-        let mut found = Self { marks: scan_marks(&marks), snapshots: Vec::new(), segments: Vec::new() };
+        let (snapshots, segments, set_aside, unreadable) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut found = Self { marks: scan_marks(&marks), snapshots, segments, set_aside, unreadable };
         for segment in names.iter().filter_map(|name| snapshot_segment(name)) {
             let bytes = fs::read(folder.join(snapshot_name(segment)))?;
             found.snapshots.push((segment, read_snapshot(segment, &bytes)));
@@ -139,6 +155,12 @@ impl Found {
         for number in names.iter().filter_map(|name| segment_number(name)) {
             let bytes = fs::read(folder.join(segment_name(number)))?;
             found.segments.push((number, scan_segment(number, &bytes)));
+        }
+        for actor in names.iter().filter_map(|name| set_aside_actor(name)) {
+            match SetAside::decode(&fs::read(folder.join(set_aside_name(actor)))?) {
+                Some(set) => found.set_aside.push(set),
+                None => found.unreadable.push(actor),
+            }
         }
         Ok(found)
     }
@@ -161,6 +183,7 @@ impl Found {
         let has_frames = segments.iter().any(|(_, scan)| !scan.frames.is_empty());
         let beside = if whole.is_some() || has_frames { Beside::Something } else { Beside::Nothing };
         findings.extend(judge_marks(&self.marks, beside));
+        findings.extend(self.unreadable.iter().map(|actor| Finding::LostSetAside(*actor)));
         findings
     }
 
@@ -233,6 +256,11 @@ fn print_segment(number: u64, scan: &SegmentScan, out: &mut impl Write) -> io::R
     let (frames, records) = (scan.frames.len(), records(scan));
     let (from, to) = (first.frame.first, last.frame.last());
     writeln!(out, "{name:<11} {frames} frames, {records} records, {from} to {}, {} bytes", to.0, scan.end())
+}
+
+fn print_set_aside(set: &SetAside, out: &mut impl Write) -> io::Result<()> {
+    let settled = if set.cut.is_some() { "" } else { ", some of which may count" };
+    writeln!(out, "set aside   {} records of {}, {} left out{settled}", set.writes.len(), set.actor, set.left_out)
 }
 
 fn records(scan: &SegmentScan) -> usize {

@@ -293,6 +293,7 @@ fn node_settings(settings: &Settings) -> node::Settings {
         busy_interval_ms: settings.busy_interval_ms,
         suspect_after_ms: settings.suspect_after_ms,
         down_after_ms: settings.down_after_ms,
+        evict_after_ms: settings.evict_after_ms,
         drift_ms: settings.drift_ms,
         max_memory_bytes: settings.max_memory_bytes,
         tail_bytes: settings.tail_bytes,

@@ -30,7 +30,7 @@ const PREFIX: &str = "CAUSEWAY_";
 const FILE_VARIABLE: &str = "CAUSEWAY_CONFIG";
 
 /// Keys whose variables also go by their bare name, as in `SHARD_COUNT`.
-pub const BARE_VARIABLES: [&str; 12] = [
+pub const BARE_VARIABLES: [&str; 13] = [
     "socket_address",
     "view",
     "shard_count",
@@ -39,6 +39,7 @@ pub const BARE_VARIABLES: [&str; 12] = [
     "data_dir",
     "causal_wait_ms",
     "repair_holdoff_ms",
+    "evict_after_ms",
     "token_key_file",
     "fsync",
     "max_memory_bytes",
@@ -121,6 +122,8 @@ settings! {
     suspect_after_ms: u64 = node::Settings::default().suspect_after_ms;
     /// Silence after which a node leaves the view
     down_after_ms: u64 = node::Settings::default().down_after_ms;
+    /// How long a majority must have believed a node down until it loses its place, to which it returns by itself; 0 is never
+    evict_after_ms: u64 = node::Settings::default().evict_after_ms;
     /// How far ahead of this node's clock a token may be
     drift_ms: u64 = node::Settings::default().drift_ms;
     /// Between comparisons of replicas by hash

@@ -1,15 +1,20 @@
-//! `/admin`: the config log, for operators. `force-recover` is for a node that sees no majority and whose operator knows that none
+//! `/admin`: the config log, and what was set aside, for operators. `force-recover` is for a node that sees no majority and whose operator knows that none
 //! will come back.
 
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use super::{App, error::HttpError};
-use crate::runtime::{
-    ConfigLog,
-    control::{ControlStatus, MemberId},
+use crate::{
+    error::Refusal,
+    runtime::{
+        ConfigLog,
+        control::{ControlStatus, MemberId},
+    },
+    store::{ContentType, Write},
 };
 
 pub(super) async fn config_log(State(app): State<Arc<App>>) -> Result<Json<Value>, HttpError> {
@@ -39,6 +44,31 @@ pub(super) async fn force_recover(State(app): State<Arc<App>>) -> Result<Json<Va
     }
     let epoch = log.recover().await?;
     Ok(Json(json!({ "result": "recovered", "epoch": epoch.to_string() })))
+}
+
+/// What only this node had when an actor of it was cut off: it was acknowledged here, and counts nowhere.
+pub(super) async fn set_aside(State(app): State<Arc<App>>) -> Result<Json<Value>, HttpError> {
+    let sets = app.handle.set_aside().await.ok_or(HttpError::Refused(Refusal::Stopping))?;
+    let shown = sets.iter().map(|set| {
+        json!({
+            "actor": set.actor.to_string(),
+            "settled": set.cut.is_some(),
+            "records": set.writes.len(),
+            "left-out": set.left_out,
+            "writes": set.writes.iter().map(|write| shown(write)).collect::<Vec<_>>(),
+        })
+    });
+    Ok(Json(json!({ "set-aside": shown.collect::<Vec<_>>() })))
+}
+
+/// A write as a client would ask for it again: JSON values as they came, others in base64.
+fn shown(write: &Write) -> Value {
+    let value = write.value.as_ref().map(|value| match value.content_type {
+        ContentType::Json => serde_json::from_slice(&value.bytes).unwrap_or_default(),
+        ContentType::Bytes => Value::String(STANDARD.encode(&value.bytes)),
+    });
+    let operation = if value.is_some() { "put" } else { "delete" };
+    json!({ "operation": operation, "key": &*write.key, "value": value, "written-ms": write.dot.hlc.millis() })
 }
 
 /// What this node's disk is in the log: a new one is nothing yet, also where the one before it voted.

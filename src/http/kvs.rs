@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request as HttpRequest, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -28,6 +28,9 @@ use crate::{
     node::{Answer, Command, KeyAnswer, KeyRequest, Outcome, Request},
     store::{ContentType, Key, Value},
 };
+
+/// Says that the session's past holds a write that was cut off with its actor: what is shown may lack it.
+const CAUSAL_GAP: HeaderName = HeaderName::from_static("causal-gap");
 
 /// The body of all three. A missing body is an object without members.
 #[derive(Default, Deserialize)]
@@ -128,7 +131,11 @@ fn respond(app: &App, answer: &KeyAnswer) -> Response {
     body.extend_from_slice(sealed.as_bytes());
     body.extend_from_slice(format!(r#"","shard-id":"{}"}}"#, answer.shard).as_bytes());
     let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-    (status, json, body).into_response()
+    let mut response = (status, json, body).into_response();
+    if answer.has_gap {
+        response.headers_mut().insert(CAUSAL_GAP, HeaderValue::from_static("evicted"));
+    }
+    response
 }
 
 fn found(value: &Value) -> Vec<u8> {

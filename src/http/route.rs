@@ -29,6 +29,8 @@ pub enum Route {
     Status,
     /// The node's config log.
     ConfigLog,
+    /// What only this node had when it was cut off.
+    SetAside,
     /// A new generation of the config log.
     ForceRecover,
     /// Whether the process answers.
@@ -42,7 +44,7 @@ pub enum Route {
 }
 
 impl Route {
-    const SERVED: [Self; 16] = [
+    const SERVED: [Self; 17] = [
         Self::Key,
         Self::EmptyKey,
         Self::View,
@@ -55,6 +57,7 @@ impl Route {
         Self::ReshardUnderWay,
         Self::Status,
         Self::ConfigLog,
+        Self::SetAside,
         Self::ForceRecover,
         Self::Livez,
         Self::Readyz,
@@ -76,6 +79,7 @@ impl Route {
             Self::ReshardUnderWay => "/admin/reshard",
             Self::Status => "/admin/status",
             Self::ConfigLog => "/admin/config-log",
+            Self::SetAside => "/admin/set-aside",
             Self::ForceRecover => "/admin/force-recover",
             Self::Livez => "/livez",
             Self::Readyz => "/readyz",

@@ -23,6 +23,7 @@ pub fn router(app: App) -> Router {
         .route(Route::ReshardUnderWay.path(), routing::get(reshard::get).delete(reshard::abort))
         .route(Route::Status.path(), routing::get(status::get))
         .route(Route::ConfigLog.path(), routing::get(admin::config_log))
+        .route(Route::SetAside.path(), routing::get(admin::set_aside))
         .route(Route::ForceRecover.path(), routing::put(admin::force_recover))
         .route(Route::Livez.path(), routing::get(health::livez))
         .route(Route::Readyz.path(), routing::get(health::readyz))

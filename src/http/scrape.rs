@@ -62,6 +62,8 @@ fn add_status(registry: &mut Registry, status: &Status, config: &Config) {
         let name = Info::new([("address", member.address.clone())]);
         registry.register("stable_time_culprit", "The node whose report holds the stable time back", name);
     }
+    let help = "Records that only this node had when its actor was cut off, kept on its disk";
+    gauge(registry, "set_aside_records", help, status.set_aside);
     add_writing(registry, status.no_writes);
     add_peers(registry, status, config);
     add_counters(registry, &status.counters);
@@ -122,6 +124,8 @@ fn add_counters(registry: &mut Registry, counters: &Counters) {
         ("tombstones_collected", "Tombstones collected", counters.tombstones_collected),
         ("tokens_ahead", "Tokens further ahead than the allowed drift", counters.tokens_ahead),
         ("corrupt_ranges", "Slot ranges that differ at equal vectors", counters.corrupt_ranges),
+        ("causal_gaps", "Answers to sessions that have seen a write that was cut off", counters.causal_gaps),
+        ("set_aside", "Records that were set aside since the node's actor was cut off", counters.set_aside),
         ("stale_messages", "Messages dropped as stale", counters.stale_messages),
     ] {
         registry.register(name, help, ConstCounter::new(count));

@@ -30,6 +30,8 @@ pub struct NodeReport {
     pub no_writes: Option<String>,
     /// Live keys held here.
     pub keys: u64,
+    /// Records that only it had when its actor was cut off, kept on its disk.
+    pub set_aside: u64,
     /// Estimated bytes of keys, values, versions and retained records.
     pub memory_bytes: u64,
     /// How far it is behind the shard peer that it is furthest behind, in milliseconds.
@@ -103,6 +105,7 @@ pub(super) async fn get(State(app): State<Arc<App>>) -> Result<Json<NodeReport>,
         ready: status.serves,
         no_writes: status.no_writes.map(|why| why.to_string()),
         keys: status.keys,
+        set_aside: status.set_aside,
         memory_bytes: status.memory_bytes,
         lag_ms: status.peers.iter().filter_map(|peer| peer.lag_ms).max(),
         stable_lag_ms: status.stable_lag_ms,

@@ -197,6 +197,7 @@ impl Node {
         self.drop_coming();
         self.giving.forget_copies();
         self.take_places();
+        self.note_evictions(&before);
         self.effects.push(Effect::Adopted(config.clone()));
         self.observe(|| Event::Adopted(config));
         if !self.keeps_lost_disk(&before, seat) && (self.actor, self.shard) != seat {
@@ -234,6 +235,9 @@ impl Node {
             // The same shard under a new name: what is here stays.
             self.adoption.holds = Some(self.actor);
             return self.stand_anew();
+        }
+        if actor != ActorId::NONE {
+            self.set_tail_aside(actor);
         }
         self.forget_contents();
         if self.actor == ActorId::NONE {

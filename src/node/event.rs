@@ -68,6 +68,15 @@ pub enum Event {
     Adopted(Arc<Config>),
     /// All that its shard is to get in the migration begun then is here, durably.
     Copied(Epoch),
+    /// What only this node had of an actor of its own that was cut off is in a file of its own.
+    SetAside {
+        /// Whose records.
+        actor: ActorId,
+        /// Which ones.
+        dots: Vec<Dot>,
+        /// How many more found no room.
+        left_out: u64,
+    },
     /// A peer is not heard from and is avoided.
     Suspected(NodeId),
     /// A peer is heard from again.
@@ -128,6 +137,9 @@ impl fmt::Display for Event {
             Self::Acknowledged(dot) => write!(f, "acknowledged {dot}"),
             Self::Copied(begun) => write!(f, "copied all of the migration of {begun}"),
             Self::Adopted(config) => write!(f, "adopted config {}", config.epoch()),
+            Self::SetAside { actor, dots, left_out } => {
+                write!(f, "set aside {} records of {actor} ({left_out} left out)", dots.len())
+            }
             Self::Suspected(node) => write!(f, "suspected {node}"),
             Self::Trusted(node) => write!(f, "trusted {node}"),
             Self::Down(node) => write!(f, "down {node}"),

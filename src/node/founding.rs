@@ -117,8 +117,9 @@ impl Node {
             self.effects.push(Effect::Adopted(config.clone()));
             self.observe(|| Event::Adopted(config));
         }
-        let Recovered { mut snapshot, mut records, marks, last, verdict } = recovered;
         self.standing.started_us = self.now.monotonic_us;
+        self.find_set_aside(&recovered);
+        let Recovered { mut snapshot, mut records, marks, last, verdict, .. } = recovered;
         self.journal.last = last;
         self.journal.done = last;
         let mut marks = marks.unwrap_or_default();

@@ -54,6 +54,7 @@ impl Node {
             heartbeats,
             reports: self.reports(),
             stable: self.stability.stable(),
+            down: self.view.down(self.now.monotonic_us).collect(),
             progress: self.progress_to_tell(),
         };
         self.send(to, Message::Gossip(gossip));
@@ -75,6 +76,7 @@ impl Node {
         let stable = if epoch == self.plan.config.epoch() { gossip.stable } else { Hlc::ZERO };
         self.learn_reports(&gossip.reports, stable);
         self.learn_progress(gossip.progress);
+        self.claims.learn(from, gossip.down, now_us);
         self.judge_clock();
     }
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crate::{
     clock::Hlc,
-    id::{Epoch, Lsn, NodeId, RequestId},
+    id::{ActorId, Epoch, Lsn, NodeId, RequestId},
     message::{Envelope, Message},
     node::{Event, Reply, Request},
     placement::{Change, Config, Refused},
-    store::{Key, Marks, Record, SnapshotHead, Version},
+    store::{Key, Marks, Record, SetAside, SnapshotHead, Version},
 };
 
 /// The time at which a node handles an input, by its own clocks.
@@ -124,6 +124,8 @@ pub enum JournalCommand {
     SnapshotPart(Vec<(Key, Vec<Version>)>),
     /// The snapshot is whole: make it durable, put it in place, drop the log that it stands for.
     SnapshotEnd,
+    /// Keep these records in a file of their own, in place of the one of the same actor; of none, keep no file.
+    SetAside(SetAside),
 }
 
 /// What a journal says.
@@ -158,4 +160,8 @@ pub enum JournalEvent {
     SnapshotDone,
     /// The snapshot was given up (full disk, failed write). The log that it would have stood for is still there.
     SnapshotGivenUp,
+    /// What was to be set aside of this actor is durable.
+    SetAside(ActorId),
+    /// It is not, and will be tried again when asked for.
+    NotSetAside(ActorId),
 }

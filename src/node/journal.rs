@@ -243,6 +243,8 @@ impl Node {
             JournalEvent::SnapshotPartDone => self.snapshot_part_done(),
             JournalEvent::SnapshotDone => self.snapshot_done(),
             JournalEvent::SnapshotGivenUp => self.snapshot_given_up(),
+            JournalEvent::SetAside(actor) => self.aside_durable(actor),
+            JournalEvent::NotSetAside(actor) => self.aside_failed(actor),
         }
     }
 
@@ -372,7 +374,7 @@ impl Node {
 
     fn apply_own(&mut self, own: OwnWrite) {
         let dot = own.write.dot;
-        if !self.plan.config.writers_of(self.shard).any(|actor| actor.actor == dot.actor) {
+        if dot.actor != self.actor {
             // The actor was cut off, and what it held is void: somebody else may have the record, or nobody.
             return self.answer(own.origin, Err(Refusal::OutcomeUnknown));
         }

@@ -57,7 +57,7 @@ impl Node {
             may_write,
             finished_at: self.lease.finished_at,
             config: self.config_to_keep(),
-            holds: self.config_to_keep().and(self.adoption.holds()),
+            holds: self.config_to_keep().and(self.aside.unsaved().or(self.adoption.holds())),
             copied: self.import.copied,
         };
         self.lease.asked = Some(marks.clone());

@@ -3,16 +3,20 @@
 //! One file a concern:
 //! - [`session`] a client's operation: gate, check of the token, execution; `waiting` what could not be answered at once;
 //!   `forward` what another node must answer, `held` until one can; `operations` retries; `concern` writes that wait for more replicas
+//! - `receive` what a peer says, past the gates
 //! - `journal` what becomes durable, and only then is applied; `lease` the bound that the clock restarts from; `snapshot` of the disk
 //! - `replication` pushes with promises; `pull` what is lacking; `transfer` whole slots where the log no longer reaches; `digest` hashes
-//! - `stability` the stable time; `gossip` and `view` who is up; `founding` what a node may do with the disk that it found, `lost` if that is not its own
+//! - `stability` the stable time; `gossip` and `view` who is up; `evict` who was not for too long, `aside` what only that one had;
+//!   `founding` what a node may do with the disk that it found, `lost` if that is not its own
 //! - `status` for operators, `taking` what it counts of transfers, `event` for the simulator's checkers
 
 mod admin;
 mod adopt;
+mod aside;
 mod concern;
 mod digest;
 mod event;
+mod evict;
 mod forward;
 mod founding;
 mod give;
@@ -26,6 +30,7 @@ mod lost;
 mod operations;
 mod propose;
 mod pull;
+mod receive;
 mod replication;
 mod session;
 mod settings;
@@ -51,9 +56,7 @@ pub use status::{Counters, PeerStatus, Status, TransferStatus};
 use crate::{
     clock::{HybridClock, VersionVector},
     id::{ActorId, Epoch, Incarnation, NodeId, ShardId},
-    mark::{Mark, reached},
-    message::{Envelope, Message},
-    mutant::{Mutant, planted},
+    message::Message,
     placement::{Config, SlotSet},
     store::{Recovered, Table},
 };
@@ -107,6 +110,7 @@ pub struct Node {
     snapshot: snapshot::Progress,
     standing: founding::Standing,
     adoption: adopt::Adoption,
+    aside: aside::Aside,
     import: import::Import,
     changes: propose::Changes,
     admin: admin::Tasks,
@@ -118,6 +122,7 @@ pub struct Node {
     stability: stability::Stability,
     view: view::View,
     gossip: gossip::Rounds,
+    claims: evict::Claims,
 
     waiting: waiting::Waiting,
     forwards: forward::Forwards,
@@ -166,6 +171,7 @@ impl Node {
             standing: founding::Standing::default(),
             links: BTreeMap::new(),
             adoption: adopt::Adoption::default(),
+            aside: aside::Aside::default(),
             import: import::Import::default(),
             changes: propose::Changes::default(),
             admin: admin::Tasks::default(),
@@ -176,6 +182,7 @@ impl Node {
             stability: stability::Stability::default(),
             view: view::View::new(&plan.settings),
             gossip: gossip::Rounds::default(),
+            claims: evict::Claims::default(),
             waiting: waiting::Waiting::default(),
             forwards: forward::Forwards::default(),
             held: held::Held::default(),
@@ -256,6 +263,7 @@ impl Node {
         self.keep_standing();
         self.renew_lease();
         self.keep_adopting();
+        self.keep_aside();
         self.keep_links();
         self.keep_importing();
         self.keep_pulling();
@@ -266,73 +274,6 @@ impl Node {
         self.keep_changing();
         self.forget_operations();
         self.tail.shrink_to(self.plan.settings.tail_bytes);
-    }
-
-    fn receive(&mut self, from: NodeId, envelope: Envelope) {
-        match envelope.message {
-            Message::ConfigRequest => return self.answer_config_request(from),
-            Message::Config(config) => return self.learn_config(config),
-            _ if envelope.epoch.generation < self.plan.config.epoch().generation => {
-                self.counters.stale_messages += 1;
-                return;
-            }
-            _ if envelope.epoch > self.plan.config.epoch() && !planted(Mutant::PeerEpochIgnored) => {
-                return self.hold_until_adopted(from, envelope);
-            }
-            _ => {}
-        }
-        match self.view.sender(from, envelope.incarnation) {
-            view::Sender::Gone => {
-                self.counters.stale_messages += 1;
-                return reached(Mark::OldIncarnation);
-            }
-            view::Sender::Fresh => {
-                self.forget_exchange(from);
-                self.forwards.forget_taken(from);
-            }
-            view::Sender::Known => {}
-        }
-        let changes = self.view.heard(from, self.now.monotonic_us);
-        self.view_changed(changes);
-        if envelope.message.repairs() && self.view.holds_off(from, self.now.monotonic_us) {
-            return reached(Mark::HoldoffKept);
-        }
-        self.dispatch(from, envelope.epoch, envelope.message);
-    }
-
-    fn dispatch(&mut self, from: NodeId, epoch: Epoch, message: Message) {
-        match message {
-            Message::Push(push) => self.receive_push(from, push),
-            Message::PushAck { number, applied } => self.receive_ack(from, number, applied),
-            Message::Pull(pull) => self.answer_pull(from, pull),
-            Message::PullAnswer(answer) => self.receive_pulled(from, answer),
-            Message::SnapshotRequest { copy, from: slot, until } => self.answer_snapshot_request(from, copy, slot, until),
-            Message::SnapshotPart(part) => self.receive_snapshot_part(from, part),
-            Message::DigestRequest { range } => self.answer_digest_request(from, range),
-            Message::Digest { range, vector, hash } => self.receive_digest(from, range, &vector, hash),
-            Message::Gossip(gossip) => self.receive_gossip(from, epoch, gossip),
-            Message::Forward(forward) => self.receive_forward(from, forward),
-            Message::ForwardReply { number, asker, reply }
-                if asker == self.plan.incarnation || planted(Mutant::ReplyToAnotherProcess) =>
-            {
-                self.receive_forward_reply(from, number, reply);
-            }
-            Message::ForwardReply { .. } => self.counters.stale_messages += 1,
-            Message::ConfigRequest | Message::Config(_) => {}
-            Message::FoundingQuery => self.answer_founding_query(from),
-            Message::FoundingReply { born_empty, heard, promised } => {
-                self.receive_founding_reply(from, born_empty, heard, promised);
-            }
-        }
-    }
-
-    fn not_sent(&mut self, to: NodeId, message: Message) {
-        match message {
-            Message::Forward(forward) => self.forward_not_sent(to, forward.number),
-            Message::Push(_) => self.push_not_sent(to),
-            Message::Pull(_) => self.pulls.forget(to),
-            _ => {}
-        }
     }
 
     fn link_down(&mut self, node: NodeId) {

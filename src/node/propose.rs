@@ -11,7 +11,7 @@ use crate::{
     id::{ActorId, Epoch, NodeId},
     mark::{Mark, reached},
     mutant::{Mutant, planted},
-    placement::{Change, Progress, Standing, next},
+    placement::{Change, Member, Progress, Standing, next},
 };
 
 /// Between looks at what is due.
@@ -137,15 +137,8 @@ impl Node {
         if let Some(change) = self.own_change() {
             return self.propose(change);
         }
-        let homeless = |member: &crate::placement::Member| member.actor.is_none() && member.home.is_some() && !member.removed;
-        if !self.in_flux() && !self.plan.config.members().iter().any(homeless) {
-            self.changes.due = None;
-            return;
-        }
-        self.note_own_progress();
         let live = self.live_nodes();
-        let due = next(&self.plan.config, &live, &self.changes.progress);
-        let Some(change) = due else {
+        let Some(change) = self.next_step(&live).or_else(|| self.eviction(&live)) else {
             self.changes.due = None;
             return;
         };
@@ -159,6 +152,16 @@ impl Node {
         if now_us >= since_us + rank * TURN_US {
             self.propose(change);
         }
+    }
+
+    /// What the config has on the move, one step further, or somebody home.
+    fn next_step(&mut self, live: &BTreeSet<NodeId>) -> Option<Change> {
+        let homeless = |member: &Member| member.actor.is_none() && member.home.is_some() && !member.removed;
+        if !self.in_flux() && !self.plan.config.members().iter().any(homeless) {
+            return None;
+        }
+        self.note_own_progress();
+        next(&self.plan.config, live, &self.changes.progress)
     }
 
     /// A new actor for a node whose old one may write no more; or that this replica can stand in for the others.

@@ -163,8 +163,9 @@ impl Node {
                 outcome = Outcome::Found(value.clone());
             }
         }
+        let has_gap = self.has_gap(&token);
         self.fold(&mut token);
-        KeyAnswer { shard: self.shard, token, outcome }
+        KeyAnswer { shard: self.shard, token, outcome, has_gap }
     }
 
     fn write(&mut self, origin: Origin, request: KeyRequest, command: WriteCommand) {
@@ -257,26 +258,41 @@ impl Node {
         }
         reached(Mark::RetryRecognised);
         self.counters.retries_recognised += 1;
-        let outcome = outcome(command, known.operation.existed);
+        let has_gap = self.has_gap(&request.token);
         let mut token = request.token.clone();
         token.join(&known.seen);
-        self.acknowledge_write(origin, token, outcome, known.dot, command.write_concern);
+        let outcome = outcome(command, known.operation.existed);
+        let answer = KeyAnswer { shard: self.shard, token, outcome, has_gap };
+        self.acknowledge_write(origin, answer, known.dot, command.write_concern);
     }
 
     /// An own write is durable and applied: answer it, or wait for more replicas.
     pub(super) fn written(&mut self, own: OwnWrite) {
+        let has_gap = self.has_gap(&own.token);
         let mut token = own.token;
         if !planted(Mutant::AnswerWithoutDot) {
             token.join(&own.write.seen());
         }
-        self.acknowledge_write(own.origin, token, own.outcome, own.write.dot, own.write_concern);
+        let answer = KeyAnswer { shard: self.shard, token, outcome: own.outcome, has_gap };
+        self.acknowledge_write(own.origin, answer, own.write.dot, own.write_concern);
     }
 
-    fn acknowledge_write(&mut self, origin: Origin, mut token: Token, outcome: Outcome, dot: Dot, write_concern: u8) {
-        token.raise_epoch(self.plan.config.epoch());
-        self.fold(&mut token);
-        let answer = KeyAnswer { shard: self.shard, token, outcome };
+    fn acknowledge_write(&mut self, origin: Origin, mut answer: KeyAnswer, dot: Dot, write_concern: u8) {
+        answer.token.raise_epoch(self.plan.config.epoch());
+        self.fold(&mut answer.token);
         self.when_replicated(origin, answer, dot, write_concern);
+    }
+
+    /// Whether a token names a write above the cut of an actor that was cut off. Nobody can wait for it: what is there is served. Only
+    /// entries are asked, since a floor stands for no write; so once the token is folded beyond the cut this is said no more.
+    fn has_gap(&mut self, token: &Token) -> bool {
+        let is_above = |dot: Dot| self.plan.config.cut_of(dot.actor).is_some_and(|cut| dot.hlc > cut);
+        let has_gap = token.entries().any(is_above);
+        if has_gap {
+            reached(Mark::CausalGap);
+            self.counters.causal_gaps += 1;
+        }
+        has_gap
     }
 
     /// Both folds of a token: the free one to the stable time, and the hard one to as many entries as are allowed here.

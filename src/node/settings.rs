@@ -21,6 +21,9 @@ pub struct Settings {
     pub suspect_after_ms: u64,
     /// Silence after which a node leaves the view. Above 2 s, since a node paused for that long keeps its place; below 5 s.
     pub down_after_ms: u64,
+    /// How long a majority of the config's nodes must have believed a node down, each without a break, until it loses its place; 0 is
+    /// never.
+    pub evict_after_ms: u64,
     /// How far ahead of this node a token's hlc may be; half of it is how far a node's clock may be ahead of its peers'.
     pub drift_ms: u64,
     /// Bytes of keys, values, versions and retained records above which writes are refused; 0 is no bound.
@@ -56,6 +59,7 @@ impl Default for Settings {
             busy_interval_ms: 5,
             suspect_after_ms: 500,
             down_after_ms: 3_200,
+            evict_after_ms: 300_000,
             drift_ms: 500,
             max_memory_bytes: 0,
             tail_bytes: 64 << 20,

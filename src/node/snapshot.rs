@@ -76,7 +76,7 @@ impl Node {
         let done = self.journal.done;
         let Some(snapshot) = &mut self.snapshot.under_way else { return };
         let applied = done >= snapshot.from || planted(Mutant::SnapshotBeforeApplied);
-        if !snapshot.part_written || snapshot.ended || !applied {
+        if !snapshot.part_written || snapshot.ended || !applied || self.aside.unsaved().is_some() {
             return;
         }
         snapshot.part_written = false;

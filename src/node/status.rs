@@ -43,6 +43,8 @@ pub struct Status {
     pub memory_bytes: u64,
     /// Bytes of records kept for peers that are behind.
     pub tail_bytes: u64,
+    /// Records of former actors of this node that only it had, kept aside on its disk.
+    pub set_aside: u64,
     /// Requests that wait for their dependencies, a forward's answer or their write concern.
     pub waiting: u64,
     /// What is taken over from another replica now.
@@ -120,6 +122,10 @@ pub struct Counters {
     pub corrupt_ranges: u64,
     /// Messages dropped: an older incarnation's, or another epoch's.
     pub stale_messages: u64,
+    /// Answers to sessions that have seen a write that was cut off with its actor.
+    pub causal_gaps: u64,
+    /// Records that were set aside when the node's actor was found to be cut off, those that found no room too.
+    pub set_aside: u64,
 }
 
 impl Node {
@@ -145,6 +151,7 @@ impl Node {
             unstable_versions: self.table.unstable(),
             memory_bytes: self.memory_bytes(),
             tail_bytes: self.tail.bytes(),
+            set_aside: self.aside.records(),
             waiting: (self.waiting.len() + self.held.len() + self.forwards.len() + self.concerns.len()) as u64,
             transfer: self.transfer_status(),
             progress: self.known_progress(),

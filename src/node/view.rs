@@ -45,6 +45,8 @@ pub(super) struct Peer {
     mean_gap_us: f64,
     deviation_us: f64,
     pub up: bool,
+    /// Since when it is believed down, pauses of this node's own left out.
+    down_since_us: Option<u64>,
     pub suspected: bool,
     /// Until when it gets no repair.
     holdoff_until_us: u64,
@@ -198,6 +200,12 @@ impl View {
         }
     }
 
+    /// Who is believed down, and for how long without a break, in milliseconds.
+    pub fn down(&self, now_us: u64) -> impl Iterator<Item = (NodeId, u64)> + '_ {
+        let down = self.peers.iter().filter_map(|(node, peer)| Some((*node, peer.down_since_us?)));
+        down.map(move |(node, since_us)| (node, now_us.saturating_sub(since_us) / 1_000))
+    }
+
     /// Notes what a node's wall clock showed when it sent a message that comes now.
     pub fn clock_of(&mut self, node: NodeId, wall_ms: u64, now: Now) {
         if let Some(peer) = self.peers.get_mut(&node) {
@@ -229,6 +237,9 @@ impl View {
                 peer.up = false;
                 changes.push(Change::Down(*node));
             }
+            if !peer.up {
+                peer.down_since_us.get_or_insert(now_us);
+            }
         }
         changes
     }
@@ -243,7 +254,7 @@ impl Peer {
     }
 
     fn sign_of_life(&mut self, node: NodeId, now_us: u64) -> Vec<Change> {
-        self.alive_us = Some(now_us);
+        (self.alive_us, self.down_since_us) = (Some(now_us), None);
         if std::mem::replace(&mut self.up, true) { Vec::new() } else { vec![Change::Up(node)] }
     }
 
@@ -260,7 +271,7 @@ impl Peer {
     }
 
     fn excuse(&mut self, pause_us: u64) {
-        for seen_us in [&mut self.heard_us, &mut self.alive_us].into_iter().flatten() {
+        for seen_us in [&mut self.heard_us, &mut self.alive_us, &mut self.down_since_us].into_iter().flatten() {
             *seen_us += pause_us;
         }
     }
@@ -318,6 +329,20 @@ mod tests {
         let mut view = view(&Settings::default());
         assert_eq!(view.tick(13_000 * MS), Vec::new());
         assert_eq!(heard_every_50_ms(&mut view, 13_050, 14_000), Vec::new());
+    }
+
+    #[test]
+    fn how_long_a_node_is_down_counts_from_when_it_left_the_view_and_leaves_own_pauses_out() {
+        let mut view = view(&Settings::default());
+        let down = |view: &View, ms: u64| view.down(ms * MS).collect::<Vec<_>>();
+        silent(&mut view, 3_000, 6_150);
+        assert_eq!(down(&view, 6_150), Vec::new(), "it is still in the view");
+        silent(&mut view, 6_150, 7_200);
+        assert_eq!(down(&view, 7_150), vec![(PEER, 950)]);
+        view.tick(17_150 * MS);
+        assert_eq!(down(&view, 17_150), vec![(PEER, 950)], "a pause of one's own");
+        heard_every_50_ms(&mut view, 17_200, 17_250);
+        assert_eq!(down(&view, 17_250), Vec::new());
     }
 
     #[test]

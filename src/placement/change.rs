@@ -5,7 +5,7 @@
 //! at a time, and nobody's records are forgotten while somebody may still need them. What only the nodes can know (who has what) is
 //! the proposer's to find out first: see [`next()`](super::next()).
 
-use std::fmt;
+mod text;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,9 @@ use crate::{
 
 /// The most shards of a cluster.
 pub const SHARDS_CAP: u16 = 1_024;
+
+/// Of how many actors that were cut off and are retired it is known how far they count.
+const CUTS_KEPT: usize = 256;
 
 /// How many ids of actors a new generation leaves out: more than the one before can give out until it hears that it is over.
 const ACTORS_LEFT_OUT: u32 = 1 << 16;
@@ -173,8 +176,9 @@ impl Config {
         let seat = *self.seat(node).ok_or(Refused::NoSeat)?;
         self.may_lose(&seat)?;
         self.freeze(seat.actor)?;
-        let row = self.row(node)?;
-        (row.actor, row.home) = (None, Some(seat.shard));
+        // Who was removed and has not handed over yet what only it has does not return by itself.
+        let row = self.members.get_mut(node.0 as usize).ok_or(Refused::NoSuchNode)?;
+        (row.actor, row.home) = (None, Some(seat.shard).filter(|_| !row.removed));
         Ok(())
     }
 
@@ -219,6 +223,12 @@ impl Config {
             return Err(Refused::Busy);
         }
         self.actors.remove(&actor);
+        if let Standing::Cut { upto, .. } = found.standing {
+            self.cuts.insert(actor, upto);
+            while self.cuts.len() > CUTS_KEPT {
+                self.cuts.pop_first();
+            }
+        }
         if let Some(row) = self.members.get_mut(found.node.0 as usize)
             && row.actor == Some(actor)
         {
@@ -372,28 +382,5 @@ impl Config {
         let shard = found.shard;
         self.ask_anew(|shard_of| shard_of == shard);
         Ok(())
-    }
-}
-
-impl fmt::Display for Change {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Introduce { address } => write!(f, "introduce {address}"),
-            Self::Replace { node } => write!(f, "replace the actor of {node}"),
-            Self::Remove { node, how: Departure::Drain } => write!(f, "remove {node}, which is alive"),
-            Self::Remove { node, how: Departure::Cut } => write!(f, "remove {node}, which is gone"),
-            Self::Evict { node } => write!(f, "evict {node}"),
-            Self::Join { node, shard } => write!(f, "{node} joins {shard}"),
-            Self::HasBase { actor } => write!(f, "{actor} has its base"),
-            Self::Leave { node } => write!(f, "{node} leaves its shard"),
-            Self::Cut { actor, upto } => write!(f, "cut {actor} at {upto}"),
-            Self::Retire { actor } => write!(f, "retire {actor}"),
-            Self::Reshard { shards, .. } => write!(f, "reshard to {shards}"),
-            Self::Begin => f.write_str("begin to move slots"),
-            Self::Switch => f.write_str("hand the slots over"),
-            Self::Finish => f.write_str("finish the move"),
-            Self::Abort => f.write_str("abort the reshard"),
-            Self::Reached => f.write_str("the reshard is done"),
-        }
     }
 }

@@ -135,6 +135,8 @@ pub struct Config {
     pub(super) migration: Option<Migration>,
     /// How many shards a reshard under way is to end with.
     pub(super) goal: Option<u16>,
+    /// How far the records count of actors that were cut off and are retired by now, the last ones of them.
+    pub(super) cuts: BTreeMap<ActorId, Hlc>,
 }
 
 impl Config {
@@ -186,6 +188,7 @@ impl Config {
             owners: Owners::found(shard_count),
             migration: None,
             goal: None,
+            cuts: BTreeMap::new(),
         })
     }
 
@@ -227,6 +230,15 @@ impl Config {
     /// An actor that is not retired.
     pub fn actor(&self, actor: ActorId) -> Option<&Actor> {
         self.actors.get(&actor)
+    }
+
+    /// How far the records of an actor count that was cut off; unknown while that is being settled, and once it is long ago.
+    pub fn cut_of(&self, actor: ActorId) -> Option<Hlc> {
+        match self.actor(actor).map(|actor| actor.standing) {
+            Some(Standing::Cut { upto, .. }) => Some(upto),
+            Some(_) => None,
+            None => self.cuts.get(&actor).copied(),
+        }
     }
 
     /// What a node is a member of.

@@ -132,9 +132,15 @@ impl Situation<'_> {
     fn homeward(&self) -> Option<Change> {
         let returned = |member: &&super::Member| member.actor.is_none() && !member.removed && self.live.contains(&member.node);
         self.config.members().iter().filter(returned).find_map(|member| {
-            let shard = member.home.filter(|shard| self.config.has_shard(*shard))?;
-            Some(Change::Join { node: member.node, shard })
+            let home = member.home?;
+            let shard = if self.config.has_shard(home) { Some(home) } else { self.smallest_shard() };
+            Some(Change::Join { node: member.node, shard: shard? })
         })
+    }
+
+    /// Where a node goes whose own shard is no more.
+    fn smallest_shard(&self) -> Option<ShardId> {
+        self.config.shards().min_by_key(|shard| self.config.replicas(*shard).count())
     }
 
     fn towards(&self, shards: u16) -> Option<Change> {

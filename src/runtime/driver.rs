@@ -247,6 +247,9 @@ impl<E: Env> Driver<E> {
             Call::Status(reply) => {
                 let _ = reply.send(self.node.status());
             }
+            Call::SetAside(reply) => {
+                let _ = reply.send(self.node.set_aside());
+            }
             Call::Stop(reply) => {
                 self.node.stop();
                 self.stopping = Some(Stopping { reply, until_us: self.env.now().monotonic_us + STOP_PATIENCE_US });

@@ -8,6 +8,7 @@ use crate::{
     error::Refusal,
     node::{Reply, Request, Status},
     placement::Config,
+    store::SetAside,
 };
 
 /// What the driver is asked.
@@ -22,6 +23,8 @@ pub enum Call {
     },
     /// The node's state.
     Status(oneshot::Sender<Status>),
+    /// What the node keeps aside.
+    SetAside(oneshot::Sender<Vec<SetAside>>),
     /// Stop cleanly: answer what waits, make everything durable, end. Answered when that is done.
     Stop(oneshot::Sender<()>),
 }
@@ -67,6 +70,13 @@ impl Handle {
     pub async fn status(&self) -> Option<Status> {
         let (reply, answer) = oneshot::channel();
         self.calls.send(Call::Status(reply)).await.ok()?;
+        answer.await.ok()
+    }
+
+    /// What the node keeps aside of former actors of its own; `None` when it is gone.
+    pub async fn set_aside(&self) -> Option<Vec<SetAside>> {
+        let (reply, answer) = oneshot::channel();
+        self.calls.send(Call::SetAside(reply)).await.ok()?;
         answer.await.ok()
     }
 

@@ -5,6 +5,7 @@
 pub mod log;
 mod marks_file;
 mod record;
+mod set_aside;
 mod snapshot_file;
 mod table;
 mod version;
@@ -18,6 +19,7 @@ pub use marks_file::{
     FsyncPolicy, Holes, Identity, MARKS_FILE_BYTES, MARKS_NAME, MARKS_SLOT_BYTES, MarksContent, MarksScan, MarksSlot,
     MarksTooLarge, NoSuchPolicy, SlotState, Stop, scan_marks,
 };
+pub use set_aside::{SET_ASIDE_TEMPORARY_NAME, SetAside, set_aside_actor, set_aside_name};
 pub use snapshot_file::{
     CHUNK_HEAD_BYTES, ChunkHead, MAX_CHUNK_BYTES, Progress, SNAPSHOT_TEMPORARY_NAME, SnapshotDecoder, SnapshotEncoder,
     SnapshotError, snapshot_name, snapshot_segment,

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Key, Value, Version};
+use super::{Key, SetAside, Value, Version};
 use crate::{
     clock::{Dot, Hlc, Token, VersionVector},
     id::{ActorId, Epoch, Lsn},
@@ -134,6 +134,8 @@ pub struct Recovered {
     pub marks: Option<Marks>,
     /// The place of the last record in the log.
     pub last: Lsn,
+    /// What is kept aside of former actors of the node.
+    pub set_aside: Vec<SetAside>,
     /// What can be said of what is missing.
     pub verdict: Verdict,
 }

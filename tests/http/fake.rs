@@ -18,6 +18,7 @@ use causeway::{
     node::{Answer, Counters, KeyAnswer, Outcome, PeerStatus, Reply, Request, Status},
     placement::{Config, Founding},
     runtime::{Call, Handle},
+    store::{SetAside, Value as StoredValue, Write},
 };
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -161,7 +162,7 @@ impl Fake {
 
 /// What a node answers that holds the key.
 pub fn key_answer(outcome: Outcome) -> Reply {
-    Ok(Answer::Key(KeyAnswer { shard: ShardId(1), token: token(77), outcome }))
+    Ok(Answer::Key(KeyAnswer { shard: ShardId(1), token: token(77), outcome, has_gap: false }))
 }
 
 /// A token of a session that has seen one write.
@@ -194,11 +195,22 @@ fn status() -> Status {
         unstable_versions: 2,
         memory_bytes: 4_096,
         tail_bytes: 512,
+        set_aside: 1,
         waiting: 1,
         transfer: None,
         progress: BTreeMap::new(),
         counters: Counters { gets: 42, tokens_ahead: 4, ..Counters::default() },
     }
+}
+
+/// A put and a delete that only the node had.
+fn set_aside() -> SetAside {
+    let write = |ms, value: Option<&'static str>| {
+        let dot = Dot { actor: ActorId(3), hlc: Hlc::from_millis(ms) };
+        let (epoch, past) = (Epoch::default(), Token::default());
+        Arc::new(Write { dot, epoch, key: "k".into(), value: value.map(StoredValue::json), past, operation: None })
+    };
+    SetAside { actor: ActorId(3), cut: Some(Hlc(1)), writes: vec![write(7, Some("[1]")), write(8, None)], left_out: 4 }
 }
 
 async fn serve(mut calls: mpsc::Receiver<Call>, script: Arc<Mutex<Script>>) {
@@ -212,6 +224,9 @@ async fn serve(mut calls: mpsc::Receiver<Call>, script: Arc<Mutex<Script>>) {
             }
             Call::Status(reply) => {
                 let _ = reply.send(script.status.clone());
+            }
+            Call::SetAside(reply) => {
+                let _ = reply.send(vec![set_aside()]);
             }
             Call::Stop(reply) => {
                 let _ = reply.send(());

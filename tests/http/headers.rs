@@ -2,12 +2,36 @@
 
 use axum::{body::Body, http};
 use causeway::{
-    node::{Command, Outcome, Request},
+    node::{Answer, Command, Outcome, Request},
     store::OperationId,
 };
+use serde_json::json;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::fake::{Fake, Got, key_answer};
+
+#[tokio::test]
+async fn a_gap_in_the_session_s_past_is_said() {
+    let mut reply = key_answer(Outcome::Absent);
+    assert_eq!(Fake::answering(reply.clone()).send("GET", "/kvs/a", json!({})).await.headers.get("causal-gap"), None);
+    if let Ok(Answer::Key(answer)) = &mut reply {
+        answer.has_gap = true;
+    }
+    let got = Fake::answering(reply).send("GET", "/kvs/a", json!({})).await;
+    assert_eq!((got.status, got.headers["causal-gap"].to_str().unwrap()), (404, "evicted"));
+}
+
+#[tokio::test]
+async fn what_was_set_aside_is_listed() {
+    let got = Fake::unasked().send("GET", "/admin/set-aside", json!(null)).await;
+    let expected = json!({ "set-aside": [{
+        "actor": "a3", "settled": true, "records": 2, "left-out": 4, "writes": [
+            { "operation": "put", "key": "k", "value": [1], "written-ms": 7 },
+            { "operation": "delete", "key": "k", "value": null, "written-ms": 8 },
+        ],
+    }] });
+    assert_eq!((got.status, got.json()), (200, expected));
+}
 
 async fn with_headers(fake: &Fake, method: &str, headers: &[(&str, &[u8])]) -> Got {
     let mut request = http::Request::builder().method(method).uri("/kvs/a");

@@ -4,12 +4,13 @@ use std::{fs, io, path::Path};
 
 use causeway::{
     cli::log::{Verified, inspect, verify},
-    store::log::Finding,
+    node::JournalCommand,
+    store::{Record, SetAside, log::Finding},
 };
 
 use super::{
     disk::TestDisk,
-    life::{begin, options},
+    life::{OWN, begin, options, record},
 };
 
 /// The files of a disk, in a real folder.
@@ -80,4 +81,27 @@ fn damage_is_named_with_its_place() {
     damaged: 1 records, 1 findings
     ");
     assert_eq!(fs::read_dir(folder.path()).expect("still there").count(), disk.names().len(), "it only reads");
+}
+
+#[test]
+fn what_was_set_aside_is_listed_beside_the_log() {
+    let disk = TestDisk::default();
+    let mut life = begin(&disk, &options());
+    let Record::Write(write) = record(1) else { panic!("records are writes here") };
+    let set = SetAside { actor: OWN, cut: None, writes: vec![write], left_out: 2 };
+    life.tell([JournalCommand::SetAside(set)]);
+    life.stop();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    written(&disk, folder.path());
+    let (verified, text) = said(inspect, folder.path());
+    assert!(!verified.is_damaged());
+    insta::assert_snapshot!(text.lines().skip(4).collect::<Vec<_>>().join("\n"), @r"
+    set aside   1 records of a3, 2 left out, some of which may count
+      k1 a3@1001.0 59 bytes
+    whole: 0 records, 0 findings
+    ");
+    let file = folder.path().join(format!("set-aside-{}", OWN.0));
+    fs::write(&file, b"cwA1 and no more").expect("room");
+    let (verified, text) = said(verify, folder.path());
+    assert!(verified.is_damaged() && text.contains("DAMAGE      set aside of a3: damaged"), "{text}");
 }

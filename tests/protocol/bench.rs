@@ -31,6 +31,8 @@ pub struct Bench {
     /// Whose memory spoils the values of records that are pushed to it.
     pub spoils: Option<NodeId>,
     pub replies: Vec<(NodeId, RequestId, Reply)>,
+    /// Whose disks have no room for what is to be set aside.
+    pub full: BTreeSet<usize>,
     /// The config log: every config so far.
     pub configs: Vec<Arc<Config>>,
     settings: Settings,
@@ -54,6 +56,7 @@ impl Bench {
             log_is_down: false,
             spoils: None,
             replies: Vec::new(),
+            full: BTreeSet::new(),
             configs: vec![config],
             settings: settings.clone(),
             next_request: 0,
@@ -92,6 +95,13 @@ impl Bench {
         let plan = NodePlan { config: self.configs[0].clone(), incarnation, ..self.plan(node) };
         self.incarnations.insert(node, incarnation);
         self.nodes[node as usize] = Node::new(plan, self.now, Recovered::default());
+    }
+
+    /// A process of a node starts, in the newest config, with what it finds on its disk.
+    pub fn restart(&mut self, node: u32, recovered: Recovered) {
+        self.processes += 1;
+        self.incarnations.insert(node, Incarnation(1_000 * self.processes + u64::from(node)));
+        self.nodes[node as usize] = self.node(node, recovered);
     }
 
     /// The newest config.
@@ -179,6 +189,8 @@ impl Bench {
             JournalCommand::SnapshotBegin(_) => return,
             JournalCommand::SnapshotPart(_) => JournalEvent::SnapshotPartDone,
             JournalCommand::SnapshotEnd => JournalEvent::SnapshotDone,
+            JournalCommand::SetAside(set) if self.full.contains(&i) => JournalEvent::NotSetAside(set.actor),
+            JournalCommand::SetAside(set) => JournalEvent::SetAside(set.actor),
         };
         self.nodes[i].handle(self.now, Input::Journal(event));
     }

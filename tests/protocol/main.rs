@@ -2,6 +2,7 @@
 
 mod bench;
 mod configs;
+mod evict;
 mod reshards;
 
 use causeway::{

@@ -7,7 +7,7 @@ use causeway_sim::scenario::Conditions;
 use super::account_of;
 
 /// Bugs, each with a story that shows it.
-const SHOWN_BY: [(Mutant, &str); 15] = [
+const SHOWN_BY: [(Mutant, &str); 16] = [
     (Mutant::ReadWithoutCheck, "an_effect_waits_for_its_cause"),
     (Mutant::TokenKeepsOnlyTheDot, "an_effect_waits_for_its_cause"),
     (Mutant::PromiseAheadOfData, "a_lost_answer_is_asked_for_again"),
@@ -22,6 +22,7 @@ const SHOWN_BY: [(Mutant, &str); 15] = [
     (Mutant::MacNotChecked, "a_forged_token_is_refused"),
     (Mutant::GapAccepted, "a_straggler_gets_a_snapshot"),
     (Mutant::AnswerWithoutDot, "an_effect_waits_for_its_cause"),
+    (Mutant::EvictedTailDropped, "an_evicted_node_returns_by_itself"),
     (Mutant::RetryAppliedTwice, "a_retry_is_one_write"),
 ];
 

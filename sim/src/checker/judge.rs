@@ -1,21 +1,22 @@
 //! All checkers over one run: each observation is shown to those that it concerns, then noted in the books.
 
 mod changes;
+mod contents;
 
 use std::collections::BTreeMap;
 
 use causeway::{
     clock::{Dot, TokenKeys, VersionVector},
-    id::{Epoch, NodeId},
-    node::{Event, WhyNoWrites},
+    id::NodeId,
+    node::{Event, Settings, WhyNoWrites},
     placement::Config,
     store::{Key, Order, Version, Write},
 };
 
 use super::{
     Answer, Asked, Books, Configs, IsTombstone, Known, Reading, Replicas, Violation, a1_stamps, a2_reads, answers, applied_once,
-    convergence, cut_holds, durability, epoch_gate, promises, records_are_asked_for, same_set_same_state, seals, stable_time,
-    stamps_never_go_back, takes_no_writes, token_covers_past, tombstones, write_concern,
+    convergence, cut_holds, durability, epoch_gate, evicted_by_many, promises, records_are_asked_for, same_set_same_state, seals,
+    set_aside, stable_time, stamps_never_go_back, takes_no_writes, token_covers_past, tombstones, write_concern,
 };
 use crate::{
     history::{Invocation, OpId, Outcome},
@@ -39,6 +40,8 @@ pub struct Judge {
     changed_us: BTreeMap<NodeId, Option<u64>>,
     /// What starting nodes find on spoilt disks, until they say whether they believe it.
     doubted: BTreeMap<NodeId, Vec<(Key, Vec<Version>)>>,
+    aside: set_aside::Aside,
+    beliefs: evicted_by_many::Beliefs,
     /// A checker that is not listened to.
     without: Option<&'static str>,
 }
@@ -56,6 +59,8 @@ impl Judge {
             now_us: 0,
             changed_us: BTreeMap::new(),
             doubted: BTreeMap::new(),
+            aside: set_aside::Aside::default(),
+            beliefs: evicted_by_many::Beliefs::new(Settings::default().evict_after_ms),
             without: None,
         }
     }
@@ -63,6 +68,11 @@ impl Judge {
     /// Asks nothing about durability from now on: faults may destroy every copy of an acknowledged write.
     pub fn allow_losses(&mut self) {
         self.losses = Losses::Allowed;
+    }
+
+    /// A node is evicted once a majority has believed it down for that long, in milliseconds; 5 minutes, if nothing is said.
+    pub fn evicts_after(&mut self, after_ms: u64) {
+        self.beliefs = evicted_by_many::Beliefs::new(after_ms);
     }
 
     /// Does not listen to one checker, to see who else catches what it catches.
@@ -188,6 +198,7 @@ impl Judge {
 
     /// A node's disk is gone, or what it had not synced may count: its next start may find less.
     pub fn may_lose(&mut self, node: NodeId) {
+        self.aside.excuse(node);
         if let Some(replica) = self.replicas.get_mut(node) {
             replica.may_lose = true;
         }
@@ -195,6 +206,7 @@ impl Judge {
 
     /// What a node's disk holds, or gives, is wrong from now on.
     pub fn damage(&mut self, node: NodeId) {
+        self.aside.excuse(node);
         if let Some(replica) = self.replicas.get_mut(node) {
             replica.is_damaged = true;
         }
@@ -269,7 +281,10 @@ impl Judge {
             }
             Event::Adopted(config) => self.adopted(node, config)?,
             Event::Copied(begun) => self.copied(node, *begun)?,
-            Event::Suspected(_) | Event::Trusted(_) | Event::Down(_) | Event::Up(_) => {}
+            Event::SetAside { actor, dots, left_out } => self.aside.keep(*actor, dots, *left_out),
+            Event::Suspected(_) | Event::Trusted(_) | Event::Down(_) | Event::Up(_) => {
+                self.beliefs.hear(node, event, self.now_us)
+            }
         }
         Ok(())
     }
@@ -278,6 +293,7 @@ impl Judge {
         if self.losses == Losses::None {
             self.heed(durability::check_recovery(&self.replicas, node, applied))?;
         }
+        self.beliefs.begin(node, self.now_us);
         self.note_change(node);
         for op in self.replicas.recover(node, applied) {
             self.books.lose(op);
@@ -295,6 +311,7 @@ impl Judge {
     /// The replicas disagree, or an acknowledged write is gone.
     pub fn quiescent(&self, readings: &[Reading]) -> Result<(), Violation> {
         self.heed(self.agreed(readings))?;
+        self.heed(self.aside.check(&self.replicas))?;
         match self.losses {
             Losses::None => self.heed(convergence::check_nothing_lost(&self.books, readings)),
             Losses::Allowed => Ok(()),
@@ -347,47 +364,11 @@ impl Judge {
         self.heed(token_covers_past::check(&write.seen(), &operation.past, write))
     }
 
-    /// A node that died before it could say that it had applied a record finds it again: a second record of an operation may be among
-    /// what nobody has heard of yet.
-    fn learn_found(&mut self, node: NodeId, key: &Key, versions: &[Version]) -> Result<(), Violation> {
-        if self.replicas.get(node).is_some_and(|replica| replica.is_damaged) {
-            self.doubted.entry(node).or_default().push((key.clone(), versions.to_vec()));
-            return Ok(());
-        }
-        self.learn_versions(key, versions)
-    }
-
-    fn learn_versions(&mut self, key: &Key, versions: &[Version]) -> Result<(), Violation> {
-        for version in versions {
-            let Some(seen) = version.dependencies.as_deref().filter(|_| self.replicas.record(version.dot).is_none()) else {
-                continue;
-            };
-            self.learn(&Write {
-                dot: version.dot,
-                epoch: Epoch::default(),
-                key: key.clone(),
-                value: version.value.clone(),
-                past: seen.clone(),
-                operation: version.operation,
-            })?;
-        }
-        Ok(())
-    }
-
     /// Notes whether a node takes writes: `None` when it does, or since when it does not.
     fn note_writing(&mut self, node: NodeId, no_writes_since_us: Option<u64>) {
         if let Some(replica) = self.replicas.get_mut(node) {
             replica.no_writes_since_us = no_writes_since_us.map(|since_us| replica.no_writes_since_us.unwrap_or(since_us));
         }
-    }
-
-    fn installed(&mut self, node: NodeId, key: &Key, versions: &[Version]) -> Result<(), Violation> {
-        self.heed(stamps_never_go_back::check(&self.replicas, node, key, versions.first().map(Version::order)))?;
-        self.note_change(node);
-        let dots: Vec<Dot> = versions.iter().map(|version| version.dot).collect();
-        self.heed(dots.iter().try_for_each(|dot| cut_holds::check_applied(&self.replicas, node, *dot)))?;
-        self.replicas.install(node, key, &dots);
-        Ok(())
     }
 }
 

@@ -26,6 +26,8 @@
 //! | [`cut_holds`] | I28: nobody has more of an actor than its cut |
 //! | [`base_first`] | I20: what is to come counts once all of it is here |
 //! | [`minimal_moves`] | I22: a reshard moves the fewest slots and leaves all even |
+//! | [`evicted_by_many`] | a node is evicted only when a majority has believed it down for long |
+//! | [`set_aside`] | what only a node had whose actor was cut off is set aside there |
 //! | [`nothing_left`] | I24: in the end nothing is on the move |
 
 pub mod a1_stamps;
@@ -39,6 +41,7 @@ pub mod convergence;
 pub mod cut_holds;
 pub mod durability;
 pub mod epoch_gate;
+pub mod evicted_by_many;
 pub mod finish;
 mod judge;
 #[cfg(test)]
@@ -53,6 +56,7 @@ pub mod records_are_asked_for;
 mod replicas;
 pub mod same_set_same_state;
 pub mod seals;
+pub mod set_aside;
 pub mod stable_time;
 pub mod stamps_never_go_back;
 pub mod takes_no_writes;

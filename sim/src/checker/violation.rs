@@ -79,6 +79,10 @@ pub enum Property {
     CutHolds,
     /// I22: a reshard moves the fewest slots and leaves all even.
     MovesAreMinimal,
+    /// A node is evicted when a majority has believed it down for long.
+    EvictedByMany,
+    /// What only a node had whose actor was cut off is set aside.
+    CutOffIsSetAside,
     /// I24: in the end nothing is on the move and no dependencies are kept.
     NothingIsLeft,
 }
@@ -139,9 +143,10 @@ fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
     }
 }
 
-/// Every checker that a planted bug has been seen to need: the files beside this one. `nothing_left` is not among them: only its own
-/// tests have seen it fail, what it would find shows as a liveness failure first.
-pub const CHECKERS: [&str; 22] = [
+/// Every checker that a planted bug has been seen to need: the files beside this one. Two are not among them, which only their own
+/// tests have seen fail. What `nothing_left` would find shows as a liveness failure first; and a node that a majority hears is hardly
+/// ever believed down by one that reaches the config log, which is what `evicted_by_many` looks for.
+pub const CHECKERS: [&str; 23] = [
     "a1_stamps",
     "a2_reads",
     "token_covers_past",
@@ -164,6 +169,7 @@ pub const CHECKERS: [&str; 22] = [
     "cut_holds",
     "base_first",
     "minimal_moves",
+    "set_aside",
 ];
 
 impl Property {
@@ -197,6 +203,8 @@ impl Property {
             Self::BaseFirst => "base_first",
             Self::CutHolds => "cut_holds",
             Self::MovesAreMinimal => "minimal_moves",
+            Self::EvictedByMany => "evicted_by_many",
+            Self::CutOffIsSetAside => "set_aside",
             Self::NothingIsLeft => "nothing_left",
         }
     }
@@ -243,6 +251,8 @@ impl fmt::Display for Property {
             Self::BaseFirst => f.write_str("I20 base first"),
             Self::CutHolds => f.write_str("I28 a cut holds"),
             Self::MovesAreMinimal => f.write_str("I22 moves are minimal"),
+            Self::EvictedByMany => f.write_str("evicted by many"),
+            Self::CutOffIsSetAside => f.write_str("what is cut off is set aside"),
             Self::NothingIsLeft => f.write_str("I24 nothing is left"),
         }
     }

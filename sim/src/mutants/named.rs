@@ -1,12 +1,16 @@
 //! Who is named for which planted bug, and a seed that shows it. Names are written down before anybody looks; where somebody else
 //! came first, and rightly so, a remark says why.
 
+use std::sync::Arc;
+
 use causeway::{
     clock::{Dot, ENTRY_CAP, Hlc, Token},
-    id::{ActorId, Epoch},
+    id::{ActorId, Epoch, Incarnation, NodeId},
+    message::{Envelope, Gossip, Heartbeat, Message},
     mutant::{Mutant, planted},
-    placement::SLOTS,
-    store::{Table, Value, Version},
+    node::{Effect, Input, Node, NodePlan, Now, Settings},
+    placement::{Change, Config, Founding, SLOTS},
+    store::{Recovered, Table, Value, Version},
 };
 
 use crate::{
@@ -106,6 +110,7 @@ const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
     (Mutant::ImportCountsEarly, &["base_first"], 7),
     (Mutant::FinishBeforeSealed, &["finish"], 1),
     (Mutant::MoveNotMinimal, &["minimal_moves"], 6),
+    (Mutant::EvictedTailDropped, &["set_aside"], 0),
     // A reshard that waits for the actor is noticed before the run's end is looked at.
     (Mutant::CutActorKept, &["nothing_left", "liveness"], 1_000_044),
     (Mutant::HeldOverPending, &["cut_holds"], 1_000_264),
@@ -128,6 +133,9 @@ pub fn named(mutant: Mutant) -> Named {
         Mutant::FoldKeepsFloor => direct("a hard fold never lowers a token", hard_fold_lowers),
         // Only a replica with a hole in its log holds what its source has seen superseded and collected.
         Mutant::TransferWithoutAuthority => direct("a transfer removes what its source has collected", transfer_keeps),
+        // Who reaches a majority of the config log hears, by way of others, everybody whom a majority hears: what one alone believes
+        // comes to nothing in a run.
+        Mutant::EvictedByOne => direct("what one node believes evicts nobody", one_evicts),
         Mutant::LeaseAfterUse => {
             Named { catcher: Catcher::ByPlan(&["promises"], include_str!("lease_after_use.toml")), recorded_seed: 1 }
         }
@@ -141,6 +149,28 @@ pub fn named(mutant: Mutant) -> Named {
 
 fn direct(law: &'static str, is_broken: fn() -> bool) -> Named {
     Named { catcher: Catcher::Direct(law, is_broken), recorded_seed: 0 }
+}
+
+/// Whether a node of three evicts one that it alone has never heard.
+fn one_evicts() -> bool {
+    let view = ["a:1", "b:1", "c:1"].map(str::to_owned).to_vec();
+    let config = Arc::new(Config::found(&Founding { view, shard_count: 1 }).expect("a legal founding"));
+    let settings = Settings { evict_after_ms: 1_000, ..Settings::default() };
+    let (epoch, incarnation) = (config.epoch(), Incarnation(1));
+    let plan = NodePlan { config, me: NodeId(0), settings, incarnation, seed: 0, proposes: true, observed: false };
+    let mut now = Now { monotonic_us: 1_000_000, wall_ms: 1_700_000_000_000 };
+    let mut node = Node::new(plan, now, Recovered::default());
+    (1..200).any(|beat| {
+        now = Now { monotonic_us: now.monotonic_us + 50_000, wall_ms: now.wall_ms + 50 };
+        let heartbeats = vec![(NodeId(1), Heartbeat { beat, takes_writes: true, serves: true })];
+        let (reports, down, progress) = (Vec::new(), Vec::new(), Vec::new());
+        let gossip = Gossip { wall_ms: now.wall_ms, heartbeats, reports, stable: Hlc::ZERO, down, progress };
+        let envelope = Envelope { epoch, incarnation, message: Message::Gossip(gossip) };
+        node.handle(now, Input::Message { from: NodeId(1), envelope });
+        node.handle(now, Input::Tick);
+        let evicts = |effect: &Effect| matches!(effect, Effect::Propose { change: Change::Evict { .. }, .. });
+        node.take_effects().iter().any(evicts)
+    })
 }
 
 /// Whether a transfer keeps a version that its source has seen and does not have.

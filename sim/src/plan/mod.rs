@@ -59,6 +59,9 @@ pub struct Plan {
     pub causal_wait_ms: u64,
     /// How long a healed peer gets no repair, in milliseconds.
     pub repair_holdoff_ms: u64,
+    /// How long a majority must have believed a node down until it is evicted, in milliseconds; 0 is never.
+    #[serde(default = "usual_evict_after_ms", skip_serializing_if = "is_usual_evict_after_ms")]
+    pub evict_after_ms: u64,
     /// When a record counts as durable. A laxer policy than `always` is combined with clean restarts only.
     #[serde(with = "text")]
     pub fsync: FsyncPolicy,
@@ -125,6 +128,15 @@ fn is_zero(number: &u16) -> bool {
     *number == 0
 }
 
+fn usual_evict_after_ms() -> u64 {
+    Settings::default().evict_after_ms
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_usual_evict_after_ms(ms: &u64) -> bool {
+    *ms == usual_evict_after_ms()
+}
+
 fn most_entries() -> usize {
     ENTRY_CAP
 }
@@ -147,6 +159,7 @@ impl Plan {
             repair_holdoff_ms: self.repair_holdoff_ms,
             tail_bytes: self.tail_bytes,
             token_entries: self.token_entries,
+            evict_after_ms: self.evict_after_ms,
             part_bytes: (self.tail_bytes / 2).min(Settings::default().part_bytes),
             ..Settings::default()
         };
@@ -208,6 +221,9 @@ impl fmt::Display for Summary<'_> {
         plan.faults.iter().try_for_each(|Timed { at_ms, fault }| write!(f, "\n  {at_ms:>8}  {fault}"))?;
         if !plan.requests.is_empty() {
             write!(f, "\n  requests  {} of operators, {} spare nodes", plan.requests.len(), plan.spares)?;
+        }
+        if !is_usual_evict_after_ms(&plan.evict_after_ms) {
+            write!(f, "\n  evicts    who is believed down for {} ms", plan.evict_after_ms)?;
         }
         plan.requests.iter().try_for_each(|request| write!(f, "\n  {:>8}  {request}", request.at_ms))
     }

@@ -1,6 +1,6 @@
 //! A plan in which nothing happens: what a plan by hand starts from.
 
-use causeway::{clock::ENTRY_CAP, store::FsyncPolicy};
+use causeway::{clock::ENTRY_CAP, node::Settings, store::FsyncPolicy};
 
 use super::{Links, Losses, Plan, Reordering};
 
@@ -18,6 +18,7 @@ impl Plan {
             faults_ms: 3_000,
             tail_bytes: 64 << 20,
             token_entries: ENTRY_CAP,
+            evict_after_ms: Settings::default().evict_after_ms,
             causal_wait_ms: 100,
             repair_holdoff_ms: 0,
             fsync: FsyncPolicy::Always,

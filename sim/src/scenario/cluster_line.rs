@@ -3,7 +3,7 @@
 use causeway::node::Settings;
 
 use super::words::{Read, Words};
-use crate::cluster::ClusterPlan;
+use crate::cluster::{Changing, ClusterPlan};
 
 /// Reads the rest of the line.
 pub(super) fn read(words: &mut Words<'_>) -> Read<ClusterPlan> {
@@ -12,6 +12,15 @@ pub(super) fn read(words: &mut Words<'_>) -> Read<ClusterPlan> {
         let (name, text) = word.split_once('=').ok_or_else(|| format!("`{word}` is no setting: write `name=value`"))?;
         if name == "fsync" {
             plan.fsync = text.parse().map_err(|error| format!("{error}"))?;
+            continue;
+        }
+        if name == "config_log" {
+            plan.changing = match text {
+                "none" => Changing::Never,
+                "register" => Changing::Online,
+                "replicated" => Changing::Replicated,
+                other => return Err(format!("a config log is `none`, a `register` or `replicated`, not `{other}`")),
+            };
             continue;
         }
         let value: u64 = text.parse().map_err(|_| format!("{name}: `{text}` is no number"))?;
@@ -29,6 +38,7 @@ fn set(plan: &mut ClusterPlan, name: &str, value: u64) -> Read<()> {
     match name {
         "nodes" => plan.nodes = value.try_into().map_err(too_large)?,
         "shards" => plan.shards = value.try_into().map_err(too_large)?,
+        "spares" => plan.spares = value.try_into().map_err(too_large)?,
         "hop_limit" => plan.settings.hop_limit = value.try_into().map_err(too_large)?,
         "client_timeout_ms" => plan.client_timeout_us = value * 1_000,
         "segment_bytes" => plan.segment_bytes = value,
@@ -48,6 +58,7 @@ fn setting<'a>(settings: &'a mut Settings, name: &str) -> Option<&'a mut u64> {
         "busy_interval_ms" => &mut settings.busy_interval_ms,
         "suspect_after_ms" => &mut settings.suspect_after_ms,
         "down_after_ms" => &mut settings.down_after_ms,
+        "evict_after_ms" => &mut settings.evict_after_ms,
         "drift_ms" => &mut settings.drift_ms,
         "max_memory_bytes" => &mut settings.max_memory_bytes,
         "tail_bytes" => &mut settings.tail_bytes,

@@ -7,6 +7,7 @@ use causeway::{id::NodeId, store::Key};
 use super::{links::Links, value::Value};
 use crate::{
     cluster::ClusterPlan,
+    plan::Wish,
     world::{ClockChange, Death},
 };
 
@@ -66,6 +67,19 @@ pub enum Command {
         /// Where; `None` is at every replica of its shard.
         nodes: Option<Nodes>,
     },
+    /// An operator asks for a change of the config.
+    Administer {
+        /// Whom.
+        node: NodeId,
+        /// For what.
+        wish: Wish,
+        /// When the story goes on.
+        patience: Patience,
+    },
+    /// The operator waits for the answer.
+    OperatorWaits,
+    /// Time passes until the newest config is so.
+    Until(Condition),
     /// Whom nodes believe up.
     View(Nodes),
     /// What nodes keep, and whether they take writes.
@@ -124,6 +138,21 @@ pub enum SessionAct {
     Forges,
     /// Goes on with the token of another session.
     Follows(String),
+}
+
+/// What the newest config is waited to be like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// Slots are on the move and not handed over yet.
+    Moving,
+    /// Slots are handed over, and their former owners may still have something.
+    HandedOver,
+    /// Nothing is on the move.
+    AtRest,
+    /// A node is a member of a shard, and writes.
+    In(NodeId),
+    /// A node is a member of no shard.
+    Out(NodeId),
 }
 
 /// What is done to links.

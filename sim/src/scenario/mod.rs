@@ -16,6 +16,7 @@ mod command;
 mod diagram;
 mod links;
 mod notes;
+mod operator;
 mod parse;
 mod phrase;
 mod play;
@@ -24,7 +25,7 @@ mod value;
 mod words;
 
 pub use account::{Account, Step};
-pub use command::{Call, Command, DiskAct, LinkAct, Nodes, Patience, ProcessAct, SessionAct, Verb};
+pub use command::{Call, Command, Condition, DiskAct, LinkAct, Nodes, Patience, ProcessAct, SessionAct, Verb};
 
 pub use diagram::{scene, time_of_line};
 pub use links::Links;

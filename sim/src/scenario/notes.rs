@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use causeway::{
     clock::Dot,
     id::NodeId,
-    node::Event,
+    node::{Event, WhyNoWrites},
+    placement::{Actor, Config},
     store::{Key, OperationId, Order, Version, Write},
 };
 
@@ -22,6 +23,8 @@ pub(super) struct Notes {
     writes: BTreeMap<Order, String>,
     /// The first record of each named write.
     operations: BTreeMap<OperationId, Dot>,
+    /// What each node was a member of when it was last heard of.
+    seats: BTreeMap<NodeId, Option<Actor>>,
     step: Heard,
     heard: u64,
 }
@@ -34,11 +37,32 @@ struct Heard {
     /// What each key holds, where something was applied to it.
     winners: BTreeMap<(NodeId, Key), Order>,
     found: BTreeMap<NodeId, BTreeSet<String>>,
+    /// Who stopped taking writes since it became another member of the cluster, and has not taken them again.
+    aside: BTreeMap<NodeId, WhyNoWrites>,
+    /// What nodes are members of in the end.
+    seated: BTreeMap<NodeId, String>,
     lost: BTreeMap<NodeId, BTreeSet<NodeId>>,
     seen: BTreeMap<NodeId, BTreeSet<NodeId>>,
 }
 
 impl Notes {
+    /// Of a cluster that works by this config.
+    pub fn of(config: &Config) -> Self {
+        let seats = config.members().iter().map(|member| (member.node, config.seat(member.node).copied())).collect();
+        Self { seats, ..Self::default() }
+    }
+
+    /// A node works by another config: says what it is a member of, if that is something else.
+    fn adopted(&mut self, node: NodeId, config: &Config) {
+        self.heard += 1;
+        let seat = config.seat(node).copied();
+        let before = self.seats.insert(node, seat).flatten();
+        if before.map(|seat| seat.actor) != seat.map(|seat| seat.actor) {
+            let shard = seat.map_or_else(|| "nothing".to_owned(), |seat| seat.shard.to_string());
+            self.step.seated.insert(node, shard);
+        }
+    }
+
     /// Something happened at a node.
     pub fn say(&mut self, node: NodeId, phrase: Phrase) {
         self.heard += 1;
@@ -52,11 +76,17 @@ impl Notes {
 
     /// Ends a step.
     pub fn take(&mut self) -> Vec<Happening> {
-        let Heard { mut said, applied, winners, found: _, lost, seen } = std::mem::take(&mut self.step);
+        let Heard { mut said, applied, winners, found: _, aside, seated, lost, seen } = std::mem::take(&mut self.step);
         for (node, key, order) in applied {
             let what = self.what(order);
             let shows = winners.get(&(node, key)).map(|winner| self.what(*winner)).filter(|shows| *shows != what);
             said.entry(Phrase::Applied { what, shows }).or_default().insert(node);
+        }
+        for (node, why) in aside {
+            said.entry(Phrase::StoppedWriting(why.to_string())).or_default().insert(node);
+        }
+        for (node, shard) in seated {
+            said.entry(Phrase::Holds(shard)).or_default().insert(node);
         }
         for (by, whom) in lost {
             said.entry(Phrase::LostSight(whom)).or_default().insert(by);
@@ -109,6 +139,18 @@ impl Observer for Notes {
                 let what = self.contents(node, key, versions);
                 self.say(node, Phrase::TookOver(what));
             }
+            Event::Adopted(config) => self.adopted(node, config),
+            Event::SetAside { dots, .. } => {
+                for dot in dots {
+                    let what = self.what(Order::from(*dot));
+                    self.say(node, Phrase::SetAside(what));
+                }
+            }
+            Event::StoppedWriting(why @ (WhyNoWrites::NoSeat | WhyNoWrites::TakingOver)) => {
+                self.heard += 1;
+                self.step.aside.insert(node, *why);
+            }
+            Event::TakesWrites if self.step.aside.remove(&node).is_some() => self.heard += 1,
             Event::StoppedWriting(why) => self.say(node, Phrase::StoppedWriting(why.to_string())),
             Event::TakesWrites => self.say(node, Phrase::TookWrites),
             Event::Down(peer) => {
@@ -125,7 +167,6 @@ impl Observer for Notes {
             | Event::Kept
             | Event::Collected { .. }
             | Event::Acknowledged(_)
-            | Event::Adopted(_)
             | Event::Copied(_)
             | Event::Suspected(_)
             | Event::Trusted(_) => {}

@@ -8,15 +8,17 @@ use super::{
     Line, Scenario, cluster_line,
     command::{Call, Command, DiskAct, LinkAct, Nodes, Patience, ProcessAct, SessionAct, Verb},
     links::{Links, known},
+    operator,
     words::{Read, Words, node, span_ms},
 };
 use crate::world::{ClockChange, Death};
 
 /// Words that begin a line and so are no session's name.
-const RESERVED: [&str; 26] = [
+const RESERVED: [&str; 27] = [
     "cluster",
     "wait",
     "settle",
+    "until",
     "cut",
     "hold",
     "delay",
@@ -121,7 +123,7 @@ impl Parser {
                 return Err("there is a cluster already".to_owned());
             }
             let plan = cluster_line::read(&mut words)?;
-            self.nodes = plan.nodes;
+            self.nodes = plan.nodes + plan.spares;
             return Ok(Command::Cluster(Box::new(plan)));
         }
         if self.nodes == 0 {
@@ -136,6 +138,8 @@ impl Parser {
         Ok(match first {
             "wait" => Command::Wait(words.span_ms()?),
             "settle" => Command::Settle,
+            "until" => operator::condition(words, self.nodes)?,
+            operator::NAME => operator::read(words, self.nodes)?,
             "cut" => self.links(LinkAct::Cut, words)?,
             "hold" => self.links(LinkAct::Hold, words)?,
             "duplicate" => self.links(LinkAct::Duplicate, words)?,

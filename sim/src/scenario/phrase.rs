@@ -54,6 +54,8 @@ pub enum Phrase {
     },
     /// A key's contents came whole from a peer.
     TookOver(String),
+    /// A write that only it had when its actor was cut off is in a file of its own.
+    SetAside(String),
     /// It takes no writes any more.
     StoppedWriting(String),
     /// It takes writes again.
@@ -114,6 +116,7 @@ impl Phrase {
             })
             .or_else(|| after("applied ").map(applied))
             .or_else(|| after("took over ").map(|what| Self::TookOver(what.to_owned())))
+            .or_else(|| after("set aside ").map(|what| Self::SetAside(what.to_owned())))
             .or_else(|| after("shows ").map(|what| Self::Shows(what.to_owned())))
             .or_else(|| after("holds ").map(|what| Self::Holds(what.to_owned())))
             .or_else(|| after("sees ").and_then(nodes).map(Self::Sees))
@@ -164,6 +167,7 @@ impl fmt::Display for Phrase {
             Self::PassedOn => f.write_str("passed it on to a peer"),
             Self::Answered { session, answer } => write!(f, "answered {session} {answer}"),
             Self::Silent { session, why } => write!(f, "gave {session} no answer: {why}"),
+            Self::SetAside(what) => write!(f, "set aside {what}"),
             Self::Shows(what) => write!(f, "shows {what}"),
             Self::Holds(what) => write!(f, "holds {what}"),
             Self::Sees(nodes) => write!(f, "sees {}", list(nodes, " ")),

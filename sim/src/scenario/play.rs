@@ -7,13 +7,15 @@ use std::{
 };
 
 use causeway::{id::NodeId, mutant::Mutant, node::Status};
+use madsim::task::JoinHandle;
 
 use super::{
     Line, Scenario,
     account::{Account, Step},
-    command::{Command, DiskAct, LinkAct, Nodes, ProcessAct, SessionAct},
+    command::{Command, Condition, DiskAct, LinkAct, Nodes, Patience, ProcessAct, SessionAct},
     links::Links,
     notes::Notes,
+    operator,
     phrase::Phrase,
     session::{Session, newcomer},
 };
@@ -30,6 +32,8 @@ const FOUNDING_MS: u64 = 1_000;
 /// How long a command has for what it causes at once: many times what a frame and a sync take, and half of the shortest time after
 /// which a node suspects another.
 const EFFECT_MS: u64 = 250;
+/// Between two looks at the newest config: less than a node needs to do anything about it.
+const LOOK_AT_CONFIG_MS: u64 = 1;
 /// Between two looks at whether anything happens.
 const LOOK_AGAIN_MS: u64 = 250;
 /// How much longer than the longest timer of a node it must be quiet.
@@ -92,6 +96,8 @@ struct Player {
     stage: Stage,
     latency_us: RangeInclusive<u64>,
     sessions: BTreeMap<String, Session>,
+    /// What operators are not answered yet.
+    administering: Vec<JoinHandle<()>>,
 }
 
 impl Stage {
@@ -117,10 +123,11 @@ impl Stage {
 impl Player {
     async fn found(plan: ClusterPlan, conditions: &Conditions, streams: Streams) -> Self {
         let cluster = Cluster::found(plan, streams).expect("a scenario's cluster was tried when it was read");
-        let notes = Arc::new(Mutex::new(Notes::default()));
+        let notes = Arc::new(Mutex::new(Notes::of(&cluster.config())));
         cluster.world().observe_with(notes.clone());
         let stage = Stage { cluster, notes };
-        let player = Self { stage, latency_us: conditions.latency_us.clone(), sessions: BTreeMap::new() };
+        let player =
+            Self { stage, latency_us: conditions.latency_us.clone(), sessions: BTreeMap::new(), administering: Vec::new() };
         let Stage { cluster, notes } = &player.stage;
         cluster.world().change_links(|_, _, link| *link = player.healthy());
         cluster.nodes().for_each(|node| cluster.start(node));
@@ -150,6 +157,15 @@ impl Player {
                 let session = self.sessions.entry(call.session.clone()).or_insert_with(|| Session::new(next));
                 session.call(self.stage.clone(), call).await;
             }
+            Command::Until(condition) => return self.until(condition).await,
+            Command::Administer { node, wish, patience } => {
+                self.administering.push(madsim::task::spawn(operator::ask(self.stage.clone(), node, wish)));
+                match patience {
+                    Patience::UntilAnswered => self.operator_waits().await,
+                    Patience::GoesOn => return,
+                }
+            }
+            Command::OperatorWaits => self.operator_waits().await,
             Command::Links { act, links } => self.change_links(act, &links),
             Command::Processes { act, nodes } => self.change_processes(act, &nodes).await,
             Command::Disks { act, nodes } => nodes.iter().for_each(|node| self.change_disk(act, *node)),
@@ -174,6 +190,24 @@ impl Player {
             }
         }
         self.stage.cluster.nodes().for_each(|node| self.stage.say(node, Phrase::NeverSettled));
+    }
+
+    /// Goes on at once when the newest config is so, before the nodes have done anything about it.
+    async fn until(&self, condition: Condition) {
+        for _ in 0..PATIENCE_MS / LOOK_AT_CONFIG_MS {
+            if condition.holds(&self.stage.cluster.config()) {
+                return;
+            }
+            self.stage.sleep_ms(LOOK_AT_CONFIG_MS).await;
+        }
+        self.stage.cluster.nodes().for_each(|node| self.stage.say(node, Phrase::NeverSettled));
+    }
+
+    async fn operator_waits(&mut self) {
+        for asked in std::mem::take(&mut self.administering) {
+            // One that panicked has taken the whole simulation down.
+            let _ = asked.await;
+        }
     }
 
     async fn show(&self, key: &str, nodes: Option<Nodes>) {

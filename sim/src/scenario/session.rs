@@ -148,5 +148,6 @@ fn read(key: &Key, response: &Response<Bytes>) -> (String, Option<String>) {
         Some(value) => format!("{key}={}", Value::of_json(value.get())),
         None => body.error.or(body.result).unwrap_or_default(),
     };
-    (format!("{} {what}", response.status().as_u16()), body.token)
+    let gap = if response.headers().contains_key("causal-gap") { ", with a gap" } else { "" };
+    (format!("{} {what}{gap}", response.status().as_u16()), body.token)
 }

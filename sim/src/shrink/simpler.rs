@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use causeway::{clock::ENTRY_CAP, id::NodeId, store::Key};
+use causeway::{clock::ENTRY_CAP, id::NodeId, node::Settings, store::Key};
 
 use crate::{
     history::{OpId, SessionId},
@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Leaves out one kind of trouble each.
-pub(super) const CHANGES: [fn(&mut Plan); 13] = [
+pub(super) const CHANGES: [fn(&mut Plan); 14] = [
     |plan| plan.skews_ms.iter_mut().for_each(|skew_ms| *skew_ms = 0),
     |plan| plan.links.damage = 0.0,
     |plan| plan.links.duplication = 0.0,
@@ -22,6 +22,7 @@ pub(super) const CHANGES: [fn(&mut Plan); 13] = [
     |plan| plan.repair_holdoff_ms = 0,
     |plan| plan.tail_bytes = 64 << 20,
     |plan| plan.token_entries = ENTRY_CAP,
+    |plan| plan.evict_after_ms = Settings::default().evict_after_ms,
     |plan| each_write(plan, |retry, _| *retry = Retry::Never),
     |plan| each_write(plan, |_, concern| *concern = 1),
 ];

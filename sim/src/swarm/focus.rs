@@ -29,6 +29,7 @@ pub(super) fn focus(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant:
     look_at_replication(plan, kinds, load, mutant);
     look_at_operations(plan, kinds, load, mutant);
     look_at_changes(plan, kinds, load, mutant);
+    look_at_evictions(plan, kinds, load, mutant);
 }
 
 fn look_at_disks(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant: Mutant) {
@@ -184,6 +185,14 @@ fn look_at_changes(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant: 
             kinds.isolate_ms = Some((500, 6_000));
         }
         _ => {}
+    }
+}
+
+/// Nodes are away for longer than they keep their place, while clients reach them.
+fn look_at_evictions(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant: Mutant) {
+    if mutant == Mutant::EvictedTailDropped {
+        (plan.evict_after_ms, load.put_percent) = (500, 60);
+        (kinds.isolate_ms, kinds.partition_ms) = (Some((4_000, 8_000)), Some((4_000, 8_000)));
     }
 }
 

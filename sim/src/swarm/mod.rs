@@ -11,7 +11,7 @@ mod focus;
 mod load;
 mod requests;
 
-use causeway::{clock::ENTRY_CAP, mutant::Mutant, store::FsyncPolicy};
+use causeway::{clock::ENTRY_CAP, mutant::Mutant, node::Settings, store::FsyncPolicy};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
@@ -47,6 +47,7 @@ impl Plan {
             links: Links::draw(random),
             tail_bytes: [6_000, 64 << 20, 64 << 20][random.random_range(0..3)],
             token_entries: ENTRY_CAP,
+            evict_after_ms: Settings::default().evict_after_ms,
             causal_wait_ms: [0, 100, 400, 400][random.random_range(0..4)],
             repair_holdoff_ms: [0, 0, 0, 2_500][random.random_range(0..4)],
             fsync: if lax { FsyncPolicy::Interval { ms: 20 } } else { FsyncPolicy::Always },
@@ -71,6 +72,7 @@ impl Plan {
             .then(|| Requests::draw(&mut streams.stream(Purpose::Operators)));
         if let Some(requests) = &requests {
             requests.prepare(&mut plan, &mut kinds);
+            plan.evict_after_ms = evict_after_ms(&mut streams.numbered(Purpose::Operators, 2));
         }
         match mutant {
             Some(mutant) => focus(&mut plan, &mut kinds, &mut load, mutant),
@@ -86,6 +88,11 @@ impl Plan {
         plan.operations = load.operations(streams, plan.nodes, plan.faults_ms);
         plan
     }
+}
+
+/// In half of the runs nodes are evicted so soon that a fault is long enough.
+fn evict_after_ms(random: &mut ChaCha8Rng) -> u64 {
+    if random.random_bool(0.5) { random.random_range(200..=2_500) } else { Settings::default().evict_after_ms }
 }
 
 impl Links {

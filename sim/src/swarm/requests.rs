@@ -95,5 +95,6 @@ pub(super) fn is_of_changes(mutant: Mutant) -> bool {
             | Mutant::FormerRecordsTaken
             | Mutant::SealOverPending
             | Mutant::OldReplicaKept
+            | Mutant::EvictedTailDropped
     )
 }

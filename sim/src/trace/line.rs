@@ -82,6 +82,7 @@ pub(super) fn key_of(event: &Event) -> Option<Key> {
         | Event::Kept
         | Event::Acknowledged(_)
         | Event::Adopted(_)
+        | Event::SetAside { .. }
         | Event::Suspected(_)
         | Event::Trusted(_)
         | Event::Down(_)

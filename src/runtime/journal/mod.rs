@@ -14,6 +14,7 @@
 //! | no room for a segment | the log goes on in the last one, and tries again later |
 //! | a write or sync of the log fails | `Failed`: the log takes no more until a restart; marks are still tried |
 //! | the marks' write or sync fails | `MarkFailed`; the marks that were durable last stay untouched |
+//! | what is set aside cannot be written | `NotSetAside`; nothing takes its place meanwhile |
 //! | a snapshot fails | `SnapshotGivenUp`: the log that it would have replaced is still there |
 
 mod log_writer;
@@ -21,6 +22,7 @@ mod marks_writer;
 mod options;
 mod recover;
 mod run;
+mod set_aside_writer;
 mod snapshot_writer;
 mod stats;
 

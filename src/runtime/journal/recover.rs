@@ -11,6 +11,7 @@ use super::{
     log_writer::{Tail, create_segment, is_full},
     marks_writer::read_marks,
     options::disk_error,
+    set_aside_writer::read_set_aside,
     snapshot_writer::{give_up, remove_older},
 };
 use crate::{
@@ -61,6 +62,8 @@ pub(super) async fn recover<D: Disk>(disk: &D, options: &JournalOptions) -> Resu
     findings.extend(judge_log(LogState { base: snapshot.base(), segments: &log.segments, durable }));
     let beside = if snapshot.whole.is_some() || log.has_frames() { Beside::Something } else { Beside::Nothing };
     findings.extend(judge_marks(&marks, beside));
+    let (set_aside, unreadable) = read_set_aside(disk, &names).await.map_err(disk_error("set-aside"))?;
+    findings.extend(unreadable);
 
     let known = content.as_ref().map_or(Lsn::default(), |content| content.last);
     let last = known.max(snapshot.last()).max(log.last());
@@ -74,7 +77,7 @@ pub(super) async fn recover<D: Disk>(disk: &D, options: &JournalOptions) -> Resu
     let records = own_records_kept(log.into_records(), marks_kept.as_ref());
     let verdict = judge(&findings, beside, marks_kept.as_ref());
     let snapshot = snapshot.whole.map(|whole| whole.snapshot);
-    let recovered = Recovered { snapshot, records, marks: marks_kept, last, verdict };
+    let recovered = Recovered { snapshot, records, marks: marks_kept, last, set_aside, verdict };
     Ok(Found { recovered, findings, marks, tail, uncovered_bytes })
 }
 

@@ -11,6 +11,7 @@ use super::{
     Journal, JournalOptions, JournalStats,
     log_writer::{AppendError, LogWriter, Rolled},
     marks_writer::{MarksOrder, MarksTell},
+    set_aside_writer::{self, write_set_aside},
     snapshot_writer::{SnapshotWriter, give_up},
 };
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
     node::{JournalCommand, JournalEvent},
     runtime::{Disk, Env},
     store::{
-        FsyncPolicy, Key, Record, SnapshotHead, Stop, Version,
+        FsyncPolicy, Key, Record, SetAside, SnapshotHead, Stop, Version,
         log::{Fitted, FrameBuilder},
     },
 };
@@ -140,6 +141,7 @@ impl<E: Env> Running<E> {
             }
             JournalCommand::SnapshotPart(entries) => self.add_to_snapshot(&entries).await,
             JournalCommand::SnapshotEnd => self.end_snapshot().await,
+            JournalCommand::SetAside(set) => self.set_aside(&set).await,
         }
     }
 
@@ -282,6 +284,14 @@ impl<E: Env> Running<E> {
         let not_before_bytes = self.growth.uncovered_bytes + self.options.snapshot_after_bytes / 4 + 1;
         self.growth = Growth { not_before_bytes, covering_bytes: 0, asked: false, ..self.growth };
         self.tell(JournalEvent::SnapshotGivenUp);
+    }
+
+    async fn set_aside(&mut self, set: &SetAside) {
+        if write_set_aside(&self.disk, set).await.is_ok() {
+            return self.tell(JournalEvent::SetAside(set.actor));
+        }
+        set_aside_writer::give_up(&self.disk).await;
+        self.tell(JournalEvent::NotSetAside(set.actor));
     }
 
     fn tell_if_due(&mut self) {

@@ -5,6 +5,7 @@ use std::fmt;
 use super::{Gap, GapCause, HeadError, Position, SegmentScan};
 use crate::{
     clock::Hlc,
+    id::ActorId,
     store::{FsyncPolicy, Holes, MarksContent, MarksScan, SnapshotError, Stop},
 };
 
@@ -81,12 +82,14 @@ pub enum Finding {
     KnownHoles,
     /// An fsync failed: the node's own records above this count as never written.
     Finished(Hlc),
+    /// What was set aside of a former actor cannot be read. Nothing that counts in the cluster.
+    LostSetAside(ActorId),
 }
 
 impl Finding {
     /// Whether it means that something may be missing that was acknowledged or sent.
     pub fn is_loss(&self) -> bool {
-        !matches!(self, Self::TornTail { .. } | Self::UnfinishedSegment(_) | Self::NotedLoss { .. })
+        !matches!(self, Self::TornTail { .. } | Self::UnfinishedSegment(_) | Self::NotedLoss { .. } | Self::LostSetAside(_))
     }
 
     /// Whether something in the middle may be missing, so that what comes behind it proves nothing of what comes before.
@@ -105,7 +108,7 @@ impl Finding {
     pub fn is_damage(&self) -> bool {
         match self {
             Self::LostFrames { gap, .. } => gap.cause != GapCause::Unsynced,
-            Self::NotedLoss { .. } => true,
+            Self::NotedLoss { .. } | Self::LostSetAside(_) => true,
             Self::UnsyncedStop(_) | Self::KnownLoss | Self::KnownHoles | Self::Finished(_) => false,
             other => other.is_loss(),
         }
@@ -270,6 +273,7 @@ impl fmt::Display for Finding {
             Self::KnownLoss => f.write_str("marks: the end of the log was missing before"),
             Self::KnownHoles => f.write_str("marks: something inside the log was missing before"),
             Self::Finished(hlc) => write!(f, "marks: an fsync failed, own records above {hlc} are void"),
+            Self::LostSetAside(actor) => write!(f, "set aside of {actor}: damaged"),
         }
     }
 }

@@ -22,9 +22,11 @@ impl Judge {
         if let Some(parent) = parent.filter(|_| is_new) {
             self.heed(minimal_moves::check(&parent, config))?;
             self.heed(finish::check(&self.replicas, &parent, config))?;
+            self.heed(self.beliefs.check(&parent, config, self.now_us))?;
         }
         self.heed(cut_holds::check_adopted(&self.replicas, node, config))?;
         self.configs.learn(config);
+        self.aside.adopt(&self.replicas, node, config);
         self.replicas.adopt(node, config);
         if is_new {
             for op in self.replicas.cut(config) {

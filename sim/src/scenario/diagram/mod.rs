@@ -66,7 +66,7 @@ impl Drawing {
         account.why.split(String::is_empty).for_each(|paragraph| scene.tell(paragraph.join(" ")));
         scene.note("a second", "one step of the story");
         let count = scenario.lines.iter().find_map(|line| match &line.command {
-            Command::Cluster(plan) => Some(plan.nodes),
+            Command::Cluster(plan) => Some(plan.nodes + plan.spares),
             _ => None,
         });
         let shard = |node: NodeId| {
@@ -173,7 +173,9 @@ impl Drawing {
 
     fn mark(&mut self, at_us: u64, happening: &Happening, phrase: &Phrase) {
         let (kind, at_us) = match phrase {
-            Phrase::Applied { .. } | Phrase::TookOver(_) | Phrase::Holds(_) => return,
+            Phrase::Applied { .. } | Phrase::TookOver(_) => return,
+            Phrase::Holds(_) if at_us == 0 => return,
+            Phrase::Holds(_) | Phrase::SetAside(_) => ("", at_us + ELSEWHERE_US),
             Phrase::Waited | Phrase::PassedOn | Phrase::Shows(_) | Phrase::CameBack { .. } => ("", at_us + SERVED_US),
             Phrase::CannotStart(_) => ("start", at_us + SERVED_US),
             Phrase::State(_) => ("state", at_us + SERVED_US),
