@@ -155,16 +155,12 @@ mutants! {
     EvictedByOne => "evicted-by-one",
     /// An actor that was cut off is never retired.
     CutActorKept => "cut-actor-kept",
-    /// A replica says how far it has an actor that is gone while more of it is on the way to its disk.
-    HeldOverPending => "held-over-pending",
     /// What is taken over counts although it has more of an actor than its cut.
     TransferAboveCut => "transfer-above-cut",
     /// The last replica that holds its shard's contents may go while another waits for them.
     LastBaseRemoved => "last-base-removed",
     /// Records of slots that are to come are pulled without their base.
     ImportWithoutBase => "import-without-base",
-    /// What a shard wrote in slots before it handed them over is applied when they are to come back.
-    FormerRecordsTaken => "former-records-taken",
     /// An actor says that it has handed slots over while a write is on its way to its disk.
     SealOverPending => "seal-over-pending",
     /// Who comes back to a shard goes on with the replica that it left there.

@@ -178,8 +178,7 @@ impl Node {
             let is_ours = config.actor(write.dot.actor).is_some_and(|actor| actor.shard == self.shard);
             is_coming && is_ours && write.epoch < migration.begun
         };
-        let is_old = !planted(Mutant::FormerRecordsTaken) && config.migration().is_some_and(is_from_before);
-        self.kept.contains(slot) && !is_old
+        self.kept.contains(slot) && !config.migration().is_some_and(is_from_before)
     }
 
     /// Whether no record can come any more that this shard made before it began to get slots.

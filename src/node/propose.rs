@@ -10,7 +10,6 @@ use super::{Effect, Node, NotChanged, WhyNoWrites};
 use crate::{
     id::{ActorId, Epoch, NodeId},
     mark::{Mark, reached},
-    mutant::{Mutant, planted},
     placement::{Change, Member, Progress, Standing, next},
 };
 
@@ -76,8 +75,7 @@ impl Node {
         let is_gone = |standing| matches!(standing, Standing::Frozen { .. } | Standing::Cut { .. });
         let heard = self.heard_actors();
         let gone = self.plan.config.actors().filter(|actor| is_gone(actor.standing) && heard.contains(&actor.actor));
-        let early = planted(Mutant::HeldOverPending);
-        let settled = gone.filter(|actor| early || self.applied.get(actor.actor) >= self.received(actor.actor));
+        let settled = gone.filter(|actor| self.applied.get(actor.actor) >= self.received(actor.actor));
         if !self.standing.promises() || self.is_ahead_of_its_vector() {
             return BTreeMap::new();
         }

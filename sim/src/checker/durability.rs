@@ -6,7 +6,7 @@
 //! Why no stronger: a node whose disk was lost, or that runs with a laxer policy, may lose; then only
 //! [convergence](super::convergence) judges, by what the other replicas kept. Of what a winner superseded nothing is asked. What came
 //! with a transfer counts as applied only once the node's own snapshot holds it: until then it may be gone after a crash. Slots that a
-//! shard is to get are dropped by a restart before all of them is here, and come again.
+//! shard is to get may be dropped by a restart before they are handed over, and come again.
 
 use causeway::{
     clock::{Dot, VersionVector},
@@ -38,7 +38,7 @@ pub fn check_recovery(replicas: &Replicas, node: NodeId, recovered: &VersionVect
         let evidence = format!("{node} had {dot} and recovered itself up to {}", recovered.get(actor));
         return Err(Property::Durability.violated(evidence).record(dot));
     }
-    let migration = replica.config.migration().filter(|one| one.switched.is_none() && replica.copied != Some(one.begun));
+    let migration = replica.config.migration().filter(|one| one.switched.is_none());
     let coming: Vec<_> = migration.into_iter().flat_map(|migration| migration.into_shard(replica.shard)).collect();
     let is_kept = |key: &Key| !replica.installed.contains_key(key) && !coming.iter().any(|one| one.slots.contains(slot_of(key)));
     for (key, winner) in replica.winners.iter().filter(|(key, _)| is_kept(key)) {

@@ -106,20 +106,18 @@ const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
     (Mutant::FormerWritersIgnored, &["a2_reads", "token_covers_past"], 1),
     (Mutant::CollectedWhileMoving, &["tombstones", "stamps_never_go_back"], 1),
     (Mutant::ReportsOfAnyEpoch, &["stable_time"], 1),
-    (Mutant::OlderConfigAdopted, &["one_config"], 0),
+    (Mutant::OlderConfigAdopted, &["one_config"], 1_000_000),
     (Mutant::ImportCountsEarly, &["base_first"], 7),
     (Mutant::FinishBeforeSealed, &["finish"], 1),
     (Mutant::MoveNotMinimal, &["minimal_moves"], 6),
     (Mutant::EvictedTailDropped, &["set_aside"], 0),
     // A reshard that waits for the actor is noticed before the run's end is looked at.
     (Mutant::CutActorKept, &["nothing_left", "liveness"], 1_000_044),
-    (Mutant::HeldOverPending, &["cut_holds"], 1_000_264),
     (Mutant::TransferAboveCut, &["cut_holds"], 1_000_127),
     (Mutant::LastBaseRemoved, &["base_first"], 1_000_044),
     (Mutant::ImportWithoutBase, &["base_first"], 1_000_000),
-    (Mutant::FormerRecordsTaken, &["same_set_same_state", "stamps_never_go_back"], 1_000_000),
     (Mutant::SealOverPending, &["finish", "seals", "a2_reads", "stable_time"], 1_000_008),
-    (Mutant::OldReplicaKept, &["a2_reads", "convergence", "base_first", "stamps_never_go_back"], 1_000_000),
+    (Mutant::OldReplicaKept, &["durability", "a2_reads", "convergence", "base_first"], 1_000_107),
 ];
 
 /// What is known of a planted bug.

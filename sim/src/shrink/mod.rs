@@ -42,6 +42,7 @@ struct Search<'a> {
 #[derive(Clone, Copy)]
 enum List {
     Faults,
+    Requests,
     Operations,
 }
 
@@ -62,7 +63,13 @@ pub fn shrink_while(plan: &Plan, go_on: &dyn Fn() -> bool, progress: &dyn Fn(&Sh
     search.resolve_probes();
     search.calm();
     search.drop_sessions();
-    while search.cut(List::Faults) | search.cut(List::Operations) | search.calm() | search.merge() | search.compress() {}
+    while search.cut(List::Requests)
+        | search.cut(List::Faults)
+        | search.cut(List::Operations)
+        | search.calm()
+        | search.merge()
+        | search.compress()
+    {}
     Some(search.best)
 }
 
@@ -172,6 +179,7 @@ impl List {
     fn len(self, plan: &Plan) -> usize {
         match self {
             Self::Faults => plan.faults.len(),
+            Self::Requests => plan.requests.len(),
             Self::Operations => plan.operations.len(),
         }
     }
@@ -179,6 +187,7 @@ impl List {
     fn remove(self, plan: &mut Plan, range: Range<usize>) {
         match self {
             Self::Faults => drop(plan.faults.drain(range)),
+            Self::Requests => drop(plan.requests.drain(range)),
             Self::Operations => drop(plan.operations.drain(range)),
         }
     }
@@ -188,5 +197,6 @@ impl List {
 pub(crate) fn end_at(plan: &mut Plan, until_ms: u64) {
     plan.faults_ms = until_ms;
     plan.faults.retain(|timed| timed.at_ms < until_ms);
+    plan.requests.retain(|request| request.at_ms < until_ms);
     plan.operations.retain(|planned| planned.at_ms < until_ms);
 }

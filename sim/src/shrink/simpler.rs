@@ -6,7 +6,7 @@ use causeway::{clock::ENTRY_CAP, id::NodeId, node::Settings, store::Key};
 
 use crate::{
     history::{OpId, SessionId},
-    plan::{Action, Plan, Reordering, Retry},
+    plan::{Action, Plan, Reordering, Retry, Wish},
 };
 
 /// Leaves out one kind of trouble each.
@@ -50,7 +50,13 @@ pub(super) fn fit_into(plan: &mut Plan, nodes: u16, shards: u16) {
     let fit = |node: NodeId| NodeId(node.0 % u32::from(nodes));
     (plan.nodes, plan.shards) = (nodes, shards);
     plan.skews_ms.truncate((nodes + plan.spares).into());
-    plan.requests.iter_mut().for_each(|request| request.node = fit(request.node));
+    let addresses = nodes + plan.spares;
+    for request in &mut plan.requests {
+        request.node = fit(request.node);
+        if let Wish::AddNode { address } | Wish::RemoveNode { address } | Wish::AddMember { address, .. } = &mut request.wish {
+            *address %= addresses;
+        }
+    }
     plan.operations.iter_mut().for_each(|planned| planned.node = fit(planned.node));
     plan.faults.iter_mut().for_each(|timed| timed.fault.rename_nodes(&fit));
 }

@@ -169,16 +169,6 @@ fn look_at_changes(plan: &mut Plan, kinds: &mut Kinds, load: &mut Load, mutant: 
             *kinds = Kinds { every_ms: (300, 1_500), slow_disk: Some((50, 200)), ..Kinds::default() };
         }
         // Who is gone must have told some replicas more than others.
-        Mutant::HeldOverPending => {
-            (plan.fsync, load.put_percent, plan.shards) = (FsyncPolicy::Always, 60, 1);
-            *kinds = Kinds {
-                every_ms: (300, 1_500),
-                slow_disk: Some((50, 200)),
-                one_way_ms: Some((500, 6_000)),
-                kill_ms: Some((3_000, 6_000)),
-                ..Kinds::default()
-            };
-        }
         Mutant::TransferAboveCut => {
             plan.tail_bytes = SMALL_TAIL;
             kinds.one_way_ms = Some((500, 3_000));

@@ -88,11 +88,9 @@ pub(super) fn is_of_changes(mutant: Mutant) -> bool {
             | Mutant::FinishBeforeSealed
             | Mutant::MoveNotMinimal
             | Mutant::CutActorKept
-            | Mutant::HeldOverPending
             | Mutant::TransferAboveCut
             | Mutant::LastBaseRemoved
             | Mutant::ImportWithoutBase
-            | Mutant::FormerRecordsTaken
             | Mutant::SealOverPending
             | Mutant::OldReplicaKept
             | Mutant::EvictedTailDropped
