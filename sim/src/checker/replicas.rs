@@ -204,6 +204,7 @@ impl Replicas {
             .map(|(dot, known)| (dot, known.op))
             .collect();
         self.lost.extend(lost.iter().map(|(dot, _)| *dot));
+        self.owe_its_own(node, &others);
         let in_doubt = |dot: &Dot| {
             actors.contains(&dot.actor) && !self.is_lost(*dot) && !others.iter().any(|other| self.has_durably(*other, *dot))
         };

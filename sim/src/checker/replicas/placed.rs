@@ -192,6 +192,16 @@ impl Replicas {
         }
     }
 
+    /// What a node lost is also what it wrote itself, as far as others have it.
+    pub(super) fn owe_its_own(&mut self, node: NodeId, others: &[NodeId]) {
+        let Some(actor) = self.get(node).map(|replica| replica.actor) else { return };
+        let own = self.records.between(actor, Hlc::ZERO, Hlc(u64::MAX)).map(|(dot, _)| dot);
+        let last = own.filter(|dot| others.iter().any(|other| self.has(*other, *dot))).map(|dot| dot.hlc).max();
+        if let (Some(last), Some(replica)) = (last, self.replicas.get_mut(&node)) {
+            replica.owes.raise(actor, last);
+        }
+    }
+
     /// Records above the cut of an actor that is cut off do not count. Says whose operations they were.
     pub fn cut(&mut self, config: &Config) -> Vec<OpId> {
         let mut ops = Vec::new();
