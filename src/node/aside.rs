@@ -68,7 +68,8 @@ impl Node {
 
     /// This node's former actor was cut off, and what it held is about to be forgotten.
     pub(super) fn set_tail_aside(&mut self, former: ActorId) {
-        let above = self.stability.stable().max(self.plan.config.cut_of(former).unwrap_or_default());
+        // The stable time does not wait for who is cut off: what it has passed need not count.
+        let above = self.plan.config.cut_of(former).unwrap_or_else(|| self.stability.stable());
         let mut tail = BTreeMap::new();
         if !self.tail.reaches(former, above) {
             let entries = self.table.slots().entries(0..SLOTS).into_iter();
