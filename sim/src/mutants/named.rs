@@ -110,7 +110,7 @@ const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
     (Mutant::ImportCountsEarly, &["base_first"], 7),
     (Mutant::FinishBeforeSealed, &["finish"], 1),
     (Mutant::MoveNotMinimal, &["minimal_moves"], 6),
-    (Mutant::EvictedTailDropped, &["set_aside"], 0),
+    (Mutant::EvictedTailDropped, &["set_aside"], 2),
     // A reshard that waits for the actor is noticed before the run's end is looked at.
     (Mutant::CutActorKept, &["nothing_left", "liveness"], 1_000_044),
     (Mutant::TransferAboveCut, &["cut_holds"], 1_000_127),
