@@ -6,7 +6,7 @@ use causeway::{
     clock::{Hlc, TokenKeys},
     id::{ActorId, NodeId, ShardId},
     node::Event,
-    placement::{Change, Config, Founding, Progress, next},
+    placement::{Change, Config, Departure, Founding, Progress, next},
 };
 
 use super::{Judge, Litmus, Violation};
@@ -47,7 +47,7 @@ impl Moving {
             moving.run.replicate(op, 0).unwrap();
         }
         moving.record = Some(op);
-        moving.adopt(&Change::Evict { node: NodeId(3) }).unwrap();
+        moving.adopt(&Change::Remove { node: NodeId(3), how: Departure::Cut }).unwrap();
         moving
     }
 
