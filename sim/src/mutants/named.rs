@@ -65,7 +65,7 @@ const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
     (Mutant::GapAccepted, &["promises"], 0),
     (Mutant::PushSkipsUnacknowledged, &["promises"], 0),
     (Mutant::PullSkipsRecord, &["promises"], 0),
-    (Mutant::PullPromisesReceived, &["promises"], 2),
+    (Mutant::PullPromisesReceived, &["promises"], 0),
     (Mutant::LogReachesTooFar, &["promises"], 3),
     // The first to hear of it are those that work out the stable time from its report.
     (Mutant::WipedPromisesEarly, &["promises", "stable_time"], 29),
@@ -78,7 +78,7 @@ const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
     (Mutant::RecoveryDropsTail, &["durability"], 0),
     (Mutant::TornTailKept, &["records_are_asked_for"], 5),
     (Mutant::SegmentSizeForgotten, &["durability"], 90),
-    (Mutant::SnapshotBeforeApplied, &["durability"], 0),
+    (Mutant::SnapshotBeforeApplied, &["durability"], 1),
     (Mutant::LastArrivalWins, &["stamps_never_go_back", "same_set_same_state"], 0),
     // The smaller actor that arrives last wins over the larger: the winner goes back before sets are compared.
     (Mutant::TieByArrival, &["stamps_never_go_back"], 4),
@@ -93,7 +93,7 @@ const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
     (Mutant::StableWithoutSilent, &["stable_time"], 3),
     (Mutant::RetryAppliedTwice, &["records_are_asked_for"], 0),
     (Mutant::NameForgottenEarly, &["same_set_same_state"], 115),
-    (Mutant::ForwardTakenTwice, &["records_are_asked_for"], 0),
+    (Mutant::ForwardTakenTwice, &["records_are_asked_for"], 1),
     (Mutant::ReplyToAnotherProcess, &["answers", "a2_reads", "records_are_asked_for", "token_covers_past"], 12),
     (Mutant::WriteTriedTwice, &["records_are_asked_for"], 1),
     (Mutant::RefusedAfterApplied, &["records_are_asked_for"], 2),
@@ -104,8 +104,8 @@ const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
     (Mutant::TokenEpochIgnored, &["epoch_gate", "a2_reads"], 1),
     (Mutant::LeaverWrites, &["seals"], 1),
     (Mutant::FormerWritersIgnored, &["a2_reads", "token_covers_past"], 1),
-    (Mutant::CollectedWhileMoving, &["tombstones", "stamps_never_go_back"], 1),
-    (Mutant::ReportsOfAnyEpoch, &["stable_time"], 1),
+    (Mutant::CollectedWhileMoving, &["tombstones", "stamps_never_go_back"], 25),
+    (Mutant::ReportsOfAnyEpoch, &["stable_time"], 3),
     (Mutant::OlderConfigAdopted, &["one_config"], 1_000_000),
     (Mutant::ImportCountsEarly, &["base_first"], 7),
     (Mutant::FinishBeforeSealed, &["finish"], 1),
@@ -116,7 +116,7 @@ const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
     (Mutant::TransferAboveCut, &["cut_holds"], 1_000_127),
     (Mutant::LastBaseRemoved, &["base_first"], 1_000_044),
     (Mutant::ImportWithoutBase, &["base_first"], 1_000_000),
-    (Mutant::SealOverPending, &["finish", "seals", "a2_reads", "stable_time"], 1_000_008),
+    (Mutant::SealOverPending, &["finish", "seals", "a2_reads", "stable_time"], 5),
     (Mutant::OldReplicaKept, &["durability", "a2_reads", "convergence", "base_first"], 1_000_107),
 ];
 
