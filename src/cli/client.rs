@@ -127,31 +127,38 @@ impl KeyRequest<'_> {
         if let Some(token) = answer["causal-metadata"].as_str() {
             session.remember(token)?;
         }
-        let error = || answer["error"].as_str().unwrap_or("no reason given");
         match status {
             200 | 201 => {
                 let shown =
                     answer.get("value").map_or_else(|| answer["result"].as_str().unwrap_or("done").to_owned(), Value::to_string);
                 say(&format!("{shown}\n")).map(|()| 0)
             }
-            404 => {
-                eprintln!("{}", error());
-                Ok(EXIT_ABSENT)
-            }
-            504 => {
-                eprintln!("{}", error());
-                Ok(EXIT_UNKNOWN)
-            }
             _ => {
-                eprintln!("{status}: {}", error());
-                if session.token()?.is_some() {
+                let code = say_why_not(status, &answer);
+                if code == EXIT_FAILED && session.token()?.is_some() {
                     eprintln!(
                         "the session goes on from {}; remove it to begin anew, as with another cluster",
                         session.path().display()
                     );
                 }
-                Ok(EXIT_FAILED)
+                Ok(code)
             }
         }
     }
+}
+
+/// Says why a request was not done; the exit code.
+pub(super) fn say_why_not(status: u16, answer: &Value) -> u8 {
+    let error = answer["error"].as_str().unwrap_or("no reason given");
+    let code = match status {
+        404 => EXIT_ABSENT,
+        504 => EXIT_UNKNOWN,
+        _ => EXIT_FAILED,
+    };
+    if code == EXIT_FAILED {
+        eprintln!("{status}: {error}")
+    } else {
+        eprintln!("{error}")
+    }
+    code
 }

@@ -221,7 +221,7 @@ impl Node {
         let shard_of = |node| config.seat(node).map(|seat| seat.shard);
         let others = config.members().iter().map(|member| member.node).filter(|node| *node != self.plan.me);
         self.view.keep(others.clone().map(|node| (node, small || shard_of(node) == Some(self.shard))));
-        let peers = others.filter_map(|node| config.seat(node)).filter(|peer| peer.shard == self.shard && speaks(peer.standing));
+        let peers = others.filter_map(|node| config.seat(node)).filter(|peer| peer.shard == self.shard && peer.standing.speaks());
         let mut old = std::mem::take(&mut self.links);
         for peer in peers {
             let link = old.remove(&peer.node).filter(|link| link.actor == peer.actor);
@@ -279,7 +279,6 @@ impl Node {
         self.stability.durable = VersionVector::default();
         self.journal.forget_received();
         self.transfer = None;
-        self.giving.forget_copies();
         (self.adoption.holds, self.adoption.base) = (None, Base::Here);
         self.adoption.heard = BTreeMap::new();
         self.import = super::import::Import::default();
@@ -367,9 +366,4 @@ impl Node {
             _ => Some(upto),
         }
     }
-}
-
-/// Whether an actor pushes and answers.
-pub(super) fn speaks(standing: Standing) -> bool {
-    matches!(standing, Standing::Serving | Standing::Leaving { .. })
 }

@@ -14,7 +14,7 @@ use crate::{
     id::NodeId,
     mark::{Mark, reached},
     mutant::{Mutant, planted},
-    placement::{Actor, Change, Config, Standing},
+    placement::{Actor, Change, Config},
 };
 
 /// What each node has last said of whom it believes down.
@@ -80,7 +80,7 @@ impl Node {
         };
         let is_needed = self.plan.config.kept_by(seat.shard).slots().next().is_some();
         let mut others = self.plan.config.replicas(seat.shard).filter(|actor| actor.node != node);
-        matches!(seat.standing, Standing::Serving | Standing::Leaving { .. }) && (!is_needed || others.any(serves))
+        seat.standing.speaks() && (!is_needed || others.any(serves))
     }
 
     /// Notes in which configs somebody was evicted.

@@ -7,13 +7,13 @@
 //! While a shard gives or gets slots, none of its replicas forgets anything: a tombstone that one has dropped would be missed by
 //! one that is still to get what it hides.
 
-use super::{Event, Node, adopt::speaks, taking::Imported, transfer::Purpose};
+use super::{Event, Node, taking::Imported, transfer::Purpose};
 use crate::{
     clock::{Hlc, VersionVector},
     id::{ActorId, Epoch, NodeId, ShardId, Slot},
     mark::{Mark, reached},
     mutant::{Mutant, planted},
-    placement::{Config, Migration, SlotSet, slot_of},
+    placement::{Config, SlotSet, slot_of},
     store::Write,
 };
 
@@ -66,7 +66,7 @@ impl Node {
     /// Whether this replica holds all that its shard is to get, as it was at some time, durably.
     pub(super) fn has_copied(&self) -> bool {
         match self.plan.config.migration() {
-            Some(migration) if migration.into_shard(self.shard).next().is_some() => self.import.copied == Some(migration.begun),
+            Some(migration) if migration.gives_to(self.shard) => self.import.copied == Some(migration.begun),
             _ => true,
         }
     }
@@ -110,7 +110,7 @@ impl Node {
         }
         for source in self.sources() {
             // Who was cut off has missed what the others wrote since.
-            let givers = self.plan.config.writers_of(source).filter(|actor| speaks(actor.standing));
+            let givers = self.plan.config.writers_of(source).filter(|actor| actor.standing.speaks());
             let nodes: Vec<NodeId> = givers.map(|actor| actor.node).collect();
             let able = |node: &NodeId| {
                 let serves = self.view.get(*node).is_some_and(|peer| peer.heartbeat.serves);
@@ -173,18 +173,15 @@ impl Node {
     /// comes back: it comes with the base, unless it was superseded meanwhile.
     pub(super) fn takes(&self, write: &Write) -> bool {
         let (slot, config) = (slot_of(&write.key), &self.plan.config);
-        let is_from_before = |migration: &Migration| {
-            let is_coming = migration.into_shard(self.shard).any(|one| one.slots.contains(slot));
-            let is_ours = config.actor(write.dot.actor).is_some_and(|actor| actor.shard == self.shard);
-            is_coming && is_ours && write.epoch < migration.begun
-        };
-        self.kept.contains(slot) && !config.migration().is_some_and(is_from_before)
+        let is_coming = || config.migration().is_some_and(|one| one.into_shard(self.shard).any(|one| one.slots.contains(slot)));
+        let is_old = || config.is_from_before(self.shard, write.dot.actor, Some(write.epoch)) && is_coming();
+        self.kept.contains(slot) && !is_old()
     }
 
     /// Whether no record can come any more that this shard made before it began to get slots.
     pub(super) fn knows_former_records(&self) -> bool {
         let config = &self.plan.config;
-        let begun = config.migration().filter(|migration| migration.into_shard(self.shard).next().is_some()).map(|one| one.begun);
+        let begun = config.migration().filter(|migration| migration.gives_to(self.shard)).map(|one| one.begun);
         begun.is_none_or(|begun| config.writers_of(self.shard).all(|actor| self.is_sealed(actor.actor, begun)))
     }
 

@@ -72,9 +72,8 @@ impl Node {
     /// How far this replica holds the records of actors that are gone; of one with records on their way to the disk nothing is said yet.
     /// Who has no base yet has nothing, and takes none while it holds more of them: see [`may_count`](Self::may_count).
     fn held_of_the_gone(&self) -> BTreeMap<ActorId, crate::clock::Hlc> {
-        let is_gone = |standing| matches!(standing, Standing::Frozen { .. } | Standing::Cut { .. });
         let heard = self.heard_actors();
-        let gone = self.plan.config.actors().filter(|actor| is_gone(actor.standing) && heard.contains(&actor.actor));
+        let gone = self.plan.config.actors().filter(|actor| !actor.standing.speaks() && heard.contains(&actor.actor));
         let settled = gone.filter(|actor| self.applied.get(actor.actor) >= self.received(actor.actor));
         if !self.standing.promises() || self.is_ahead_of_its_vector() {
             return BTreeMap::new();

@@ -14,7 +14,7 @@ use crate::{
     id::{ActorId, NodeId},
     message::Report,
     mutant::{Mutant, planted},
-    placement::{Actor, Standing},
+    placement::Actor,
     store::Horizon,
 };
 
@@ -135,7 +135,7 @@ impl Node {
 
     /// Everybody who must report. Who was cut off reports no more, and is what others must report to have.
     fn reporters(&self) -> impl Iterator<Item = (ActorId, NodeId)> + '_ {
-        let reports = |actor: &&Actor| matches!(actor.standing, Standing::Serving | Standing::Leaving { .. });
+        let reports = |actor: &&Actor| actor.standing.speaks();
         self.plan.config.actors().filter(reports).map(|actor| (actor.actor, actor.node))
     }
 

@@ -260,8 +260,8 @@ impl Node {
         let untold = if imports || part.copied == begun { SlotSet::default() } else { self.coming_slots() };
         // What this shard wrote when it had the slot before came back with its new owner's, or was superseded there.
         let is_from_before = |version: &Version| {
-            let is_ours = config.actor(version.dot.actor).is_some_and(|actor| actor.shard == shard);
-            imports && is_ours && version.dependencies.as_ref().map(|token| token.epoch()) < begun
+            let epoch = version.dependencies.as_ref().map(|token| token.epoch());
+            imports && config.is_from_before(shard, version.dot.actor, epoch)
         };
         // Who is heard no more, retired or of a former owner, is in no vector, and whole at everybody who serves.
         let has = |dot: Dot| part.vector.contains(dot) || !heard.contains(&dot.actor);

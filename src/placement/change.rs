@@ -353,7 +353,7 @@ impl Config {
     /// Whether a shard can do without one of its actors.
     fn may_lose(&self, seat: &Actor) -> Result<(), Refused> {
         let others = || self.replicas(seat.shard).filter(|actor| actor.actor != seat.actor);
-        let is_getting = self.migration.iter().any(|migration| migration.into_shard(seat.shard).next().is_some());
+        let is_getting = self.migration.iter().any(|migration| migration.gives_to(seat.shard));
         if !self.owners.has(seat.shard) && !is_getting {
             return Ok(());
         }

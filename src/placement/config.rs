@@ -119,6 +119,11 @@ impl Standing {
     pub fn writes(self) -> bool {
         self == Self::Serving
     }
+
+    /// Whether it pushes, answers, and says what it has: it was not cut off.
+    pub fn speaks(self) -> bool {
+        matches!(self, Self::Serving | Self::Leaving { .. })
+    }
 }
 
 /// One placement with its members. One config per epoch.
@@ -308,6 +313,12 @@ impl Config {
     /// The slots that are on the move, if any are.
     pub fn migration(&self) -> Option<&Migration> {
         self.migration.as_ref()
+    }
+
+    /// Whether an actor made what it made in an epoch for a shard before the slots on the move began to.
+    pub(crate) fn is_from_before(&self, shard: ShardId, actor: ActorId, epoch: Option<Epoch>) -> bool {
+        let is_of_shard = self.actor(actor).is_some_and(|found| found.shard == shard);
+        is_of_shard && epoch < self.migration.as_ref().map(|migration| migration.begun)
     }
 
     /// How many shards the reshard under way is to end with.

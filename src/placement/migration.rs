@@ -48,6 +48,11 @@ impl Migration {
         self.moves.iter().filter(move |one| one.from == shard)
     }
 
+    /// Whether a shard gets anything.
+    pub fn gives_to(&self, shard: ShardId) -> bool {
+        self.into_shard(shard).next().is_some()
+    }
+
     /// Whether a shard gives or gets anything.
     pub fn concerns(&self, shard: ShardId) -> bool {
         self.moves.iter().any(|one| one.from == shard || one.to == shard)

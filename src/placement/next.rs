@@ -43,15 +43,6 @@ pub fn next(config: &Config, live: &BTreeSet<NodeId>, progress: &BTreeMap<ActorI
     situation.retire().or_else(|| situation.cut()).or_else(|| situation.migrate()).or_else(|| situation.settle())
 }
 
-/// Whether an actor goes on to say what it has.
-fn still_says(actor: &Actor) -> bool {
-    matches!(actor.standing, Standing::Serving | Standing::Leaving { .. })
-}
-
-fn is_gone(actor: &Actor) -> bool {
-    matches!(actor.standing, Standing::Frozen { .. } | Standing::Cut { .. })
-}
-
 struct Situation<'a> {
     config: &'a Config,
     live: &'a BTreeSet<NodeId>,
@@ -71,7 +62,7 @@ impl Situation<'_> {
             match actor.standing {
                 Standing::Serving | Standing::Frozen { .. } => false,
                 // It may be the only one with what counts of an actor that is gone.
-                Standing::Leaving { .. } if self.config.writers_of(actor.shard).any(is_gone) => false,
+                Standing::Leaving { .. } if self.config.writers_of(actor.shard).any(|other| !other.standing.speaks()) => false,
                 Standing::Leaving { since } => self.others(actor).all(|other| self.sealed(other, since)),
                 Standing::Cut { .. } if planted(Mutant::CutActorKept) => false,
                 Standing::Cut { upto, since } => self.others(actor).all(|other| {
@@ -88,7 +79,7 @@ impl Situation<'_> {
         self.config.actors().find_map(|actor| {
             let Standing::Frozen { since } = actor.standing else { return None };
             let importers = self.config.migration().into_iter().flat_map(|one| one.out_of_shard(actor.shard)).map(|one| one.to);
-            let importers = importers.flat_map(|shard| self.config.writers_of(shard)).filter(|taker| still_says(taker));
+            let importers = importers.flat_map(|shard| self.config.writers_of(shard)).filter(|taker| taker.standing.speaks());
             let mut upto = Hlc::ZERO;
             for holder in self.others(actor).chain(importers) {
                 let said = self.of(holder).filter(|progress| progress.epoch >= since)?;
@@ -205,7 +196,7 @@ impl Situation<'_> {
     /// Who else of the shard must have an actor's records: those that are cut off themselves will never say.
     fn others(&self, actor: &Actor) -> impl Iterator<Item = &Actor> + '_ {
         let (own, shard) = (actor.actor, actor.shard);
-        self.config.writers_of(shard).filter(move |other| other.actor != own && still_says(other))
+        self.config.writers_of(shard).filter(move |other| other.actor != own && other.standing.speaks())
     }
 
     fn of(&self, actor: &Actor) -> Option<&Progress> {

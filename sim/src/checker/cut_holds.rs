@@ -17,7 +17,7 @@ use super::{Property, Replicas, Violation};
 /// Judges what a node has when it adopts a config, before that is noted.
 pub fn check_adopted(replicas: &Replicas, node: NodeId, config: &Config) -> Result<(), Violation> {
     let (Some(replica), Some(seat)) = (replicas.get(node), config.seat(node)) else { return Ok(()) };
-    if replica.actor != seat.actor || !matches!(seat.standing, Standing::Serving | Standing::Leaving { .. }) {
+    if replica.actor != seat.actor || !seat.standing.speaks() {
         return Ok(());
     }
     for actor in config.writers_of(seat.shard).filter(|actor| actor.node != node) {

@@ -167,7 +167,7 @@ impl Replicas {
     /// Notes a record that was not known. Says whether it counts: its actor may have been cut off below it, and not know.
     pub fn learn(&mut self, dot: Dot, known: Known) -> bool {
         self.records.add(dot, known);
-        let counts = self.cuts.get(&dot.actor).is_none_or(|upto| dot.hlc <= *upto);
+        let counts = self.is_within_cut(dot);
         if !counts {
             self.lost.insert(dot);
         }
@@ -180,7 +180,7 @@ impl Replicas {
             known.applied_at.insert(node);
             known.held_at.insert(node);
             known.said_at.insert(node);
-            if self.cuts.get(&dot.actor).is_none_or(|upto| dot.hlc <= *upto) {
+            if self.is_within_cut(dot) {
                 self.lost.remove(&dot);
             }
         }

@@ -17,7 +17,7 @@ use self::show::Screen;
 pub(super) use self::show::lines as show_lines;
 use super::{
     CliError,
-    client::{EXIT_ABSENT, EXIT_FAILED, EXIT_UNKNOWN, NodeArgs},
+    client::{EXIT_UNKNOWN, NodeArgs, say_why_not},
     say,
 };
 use crate::http::{Client, ClientError, Outgoing, ReshardReport};
@@ -86,22 +86,10 @@ impl ReshardArgs {
     /// Says what came of the request; the exit code.
     fn answered(&self, answered: Answered) -> Result<u8, CliError> {
         let (status, answer) = answered?;
-        let error = || answer["error"].as_str().unwrap_or("no reason given");
         match status {
             200 if self.json => say(&format!("{answer}\n")).map(|()| 0),
             200 => say(&format!("{}\n", answer["result"].as_str().unwrap_or("done"))).map(|()| 0),
-            404 => {
-                eprintln!("{}", error());
-                Ok(EXIT_ABSENT)
-            }
-            504 => {
-                eprintln!("{}", error());
-                Ok(EXIT_UNKNOWN)
-            }
-            _ => {
-                eprintln!("{status}: {}", error());
-                Ok(EXIT_FAILED)
-            }
+            _ => Ok(say_why_not(status, &answer)),
         }
     }
 

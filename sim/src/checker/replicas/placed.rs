@@ -74,8 +74,7 @@ impl Replica {
 
     /// Whether it waits for what an actor has applied, by its config.
     pub fn waits_for(&self, actor: ActorId) -> bool {
-        let standing = self.config.actor(actor).map(|found| found.standing);
-        matches!(standing, Some(Standing::Serving | Standing::Leaving { .. }))
+        self.config.actor(actor).is_some_and(|found| found.standing.speaks())
     }
 
     /// Whether it only learns a record's slot, and counts for no write concern.
@@ -200,6 +199,11 @@ impl Replicas {
         if let (Some(last), Some(replica)) = (last, self.replicas.get_mut(&node)) {
             replica.owes.raise(actor, last);
         }
+    }
+
+    /// Whether a record counts, by what is known of cuts.
+    pub(super) fn is_within_cut(&self, dot: Dot) -> bool {
+        self.cuts.get(&dot.actor).is_none_or(|upto| dot.hlc <= *upto)
     }
 
     /// Records above the cut of an actor that is cut off do not count. Says whose operations they were.
