@@ -59,6 +59,7 @@ marks! {
     NewerEpoch => "newer-epoch": "Something was said in an epoch that the node had not adopted.",
     ActorChanged => "actor-changed": "A node got another actor, or lost its own.",
     ImportBegun => "import-begun": "A shard began to get slots.",
+    TakenBeyondCut => "taken-beyond-cut": "A taker had more of an actor than counts since that was cut off, and began again.",
     ImportBased => "import-based": "What a shard gives to another was there whole and durable.",
     Proposed => "proposed": "A change of the config was proposed.",
     CausalGap => "causal-gap": "A session had seen a write that was cut off with its actor, and was told so.",

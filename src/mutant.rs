@@ -147,6 +147,8 @@ mutants! {
     ImportCountsEarly => "import-counts-early",
     /// A move is finished without waiting for what the former owner's actors still wrote.
     FinishBeforeSealed => "finish-before-sealed",
+    /// A move is finished although a replica that leaves has not taken over what its shard got.
+    FinishWithoutLeavers => "finish-without-leavers",
     /// The emptiest shards get the larger shares.
     MoveNotMinimal => "move-not-minimal",
     /// What only a node had whose actor was cut off is forgotten.
@@ -157,12 +159,20 @@ mutants! {
     CutActorKept => "cut-actor-kept",
     /// What is taken over counts although it has more of an actor than its cut.
     TransferAboveCut => "transfer-above-cut",
+    /// A transfer waits for a snapshot on a disk on which a sync has failed.
+    TransferWaitsForFailedDisk => "transfer-waits-for-failed-disk",
+    /// An actor is cut off at the least that anybody has of it.
+    CutAtTheLeast => "cut-at-the-least",
+    /// What a taker alone has of an actor that was cut off is not given to the other takers.
+    CutNotPassedOn => "cut-not-passed-on",
     /// The last replica that holds its shard's contents may go while another waits for them.
     LastBaseRemoved => "last-base-removed",
     /// Records of slots that are to come are pulled without their base.
     ImportWithoutBase => "import-without-base",
     /// An actor says that it has handed slots over while a write is on its way to its disk.
     SealOverPending => "seal-over-pending",
+    /// A reshard can be called off after its slots were handed over.
+    AbortAfterSwitch => "abort-after-switch",
     /// Who comes back to a shard goes on with the replica that it left there.
     OldReplicaKept => "old-replica-kept",
 }

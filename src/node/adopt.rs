@@ -344,7 +344,7 @@ impl Node {
         }
         match self.plan.config.actor(actor).map(|actor| actor.standing) {
             None => true,
-            Some(Standing::Cut { upto, .. }) => self.applied.get(actor) >= upto,
+            Some(Standing::Cut { .. }) => self.cut_here(actor).is_some_and(|upto| self.applied.get(actor) >= upto),
             Some(_) => self.adoption.heard.get(&actor).is_some_and(|heard| *heard >= since),
         }
     }
@@ -352,8 +352,8 @@ impl Node {
     /// How far an actor is applied here: without end, if it was cut off and everything that counts is here.
     pub(super) fn reach(&self, actor: ActorId, applied: &VersionVector) -> Hlc {
         let applied = applied.get(actor);
-        match self.plan.config.actor(actor).map(|actor| actor.standing) {
-            Some(Standing::Cut { upto, .. }) if applied >= upto => Hlc(u64::MAX),
+        match self.cut_here(actor) {
+            Some(upto) if applied >= upto => Hlc(u64::MAX),
             _ => applied,
         }
     }
@@ -362,8 +362,12 @@ impl Node {
     pub(super) fn within_cut(&self, actor: ActorId, upto: Hlc) -> Option<Hlc> {
         match self.plan.config.actor(actor).map(|actor| actor.standing) {
             Some(Standing::Frozen { .. }) => None,
-            Some(Standing::Cut { upto: cut, .. }) => Some(upto.min(cut)),
-            _ => Some(upto),
+            _ => Some(self.cut_here(actor).map_or(upto, |cut| upto.min(cut))),
         }
+    }
+
+    /// How far the records of an actor that was cut off count for what this replica keeps.
+    pub(super) fn cut_here(&self, actor: ActorId) -> Option<Hlc> {
+        self.plan.config.cut_in(actor, self.shard)
     }
 }

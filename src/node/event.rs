@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use crate::{
     clock::{Dot, Hlc, VersionVector},
     id::{ActorId, Epoch, NodeId},
-    placement::Config,
+    placement::{Config, SlotSet},
     store::{Key, Order, Version, Write},
 };
 
@@ -68,6 +68,11 @@ pub enum Event {
     Adopted(Arc<Config>),
     /// All that its shard is to get in the migration begun then is here, durably.
     Copied(Epoch),
+    /// How far it has the former owners' actors is forgotten: what its shard is to get comes again.
+    ImportsAnew {
+        /// The slots of which it has dropped what had come.
+        dropped: SlotSet,
+    },
     /// What only this node had of an actor of its own that was cut off is in a file of its own.
     SetAside {
         /// Whose records.
@@ -136,6 +141,7 @@ impl fmt::Display for Event {
             Self::Stable(hlc) => write!(f, "stable {hlc}"),
             Self::Acknowledged(dot) => write!(f, "acknowledged {dot}"),
             Self::Copied(begun) => write!(f, "copied all of the migration of {begun}"),
+            Self::ImportsAnew { .. } => f.write_str("imports anew"),
             Self::Adopted(config) => write!(f, "adopted config {}", config.epoch()),
             Self::SetAside { actor, dots, left_out } => {
                 write!(f, "set aside {} records of {actor} ({left_out} left out)", dots.len())

@@ -140,12 +140,14 @@ impl Node {
         for (key, version) in entries.into_iter().flat_map(|(key, versions)| versions.into_iter().map(move |v| (key.clone(), v)))
         {
             self.clock.observe(version.dot.hlc);
-            self.table.insert(&key, version);
+            if !self.is_taken_beyond_cut(version.dot) {
+                self.table.insert(&key, version);
+            }
         }
         for record in records {
             self.replay(record);
         }
-        self.keep_recovered(&marks);
+        self.keep_recovered(&mut marks);
         self.begin_with(verdict, is_ours, &marks);
         self.stability.durable = self.applied.clone();
         if !planted(Mutant::RestartWithoutLease) {
@@ -189,15 +191,13 @@ impl Node {
     }
 
     /// What of the disk still counts under the config of the marks.
-    fn keep_recovered(&mut self, marks: &Marks) {
+    fn keep_recovered(&mut self, marks: &mut Marks) {
         if self.plan.config.parent().is_none() {
             return;
         }
         self.import.copied = marks.copied;
         self.table.keep_slots(&self.kept);
-        if self.plan.config.migration().is_some_and(|migration| migration.switched.is_none()) {
-            self.drop_incomplete();
-        }
+        self.keep_recovered_imports(marks);
         let heard = self.heard_actors();
         self.applied = self.applied.iter().filter(|(actor, _)| heard.contains(actor)).collect();
         self.tail.keep(|actor| heard.contains(&actor));
@@ -225,17 +225,9 @@ impl Node {
         self.start_writing();
     }
 
-    /// What is found of slots that are still to come is of an earlier time, when this shard had them.
-    fn drop_incomplete(&mut self) {
-        let coming = self.coming_slots();
-        if !self.has_copied() && !coming.is_empty() {
-            let rest = self.kept.slots().filter(|slot| !coming.contains(*slot)).collect();
-            self.table.keep_slots(&rest);
-        }
-    }
-
     fn replay(&mut self, record: Record) {
         match record {
+            Record::Write(write) if self.is_taken_beyond_cut(write.dot) => self.clock.observe(write.dot.hlc),
             Record::Write(write) => {
                 self.clock.observe(write.dot.hlc);
                 if write.dot.actor == self.actor {

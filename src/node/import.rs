@@ -9,12 +9,12 @@
 
 use super::{Event, Node, taking::Imported, transfer::Purpose};
 use crate::{
-    clock::{Hlc, VersionVector},
+    clock::{Dot, Hlc, VersionVector},
     id::{ActorId, Epoch, NodeId, ShardId, Slot},
     mark::{Mark, reached},
     mutant::{Mutant, planted},
     placement::{Config, SlotSet, slot_of},
-    store::Write,
+    store::{Marks, Write},
 };
 
 /// A replica follows closely when it had everything that a former owner's replica had so long ago.
@@ -81,17 +81,71 @@ impl Node {
     pub(super) fn begin_import(&mut self, before: &Config) {
         let begun = self.plan.config.migration().map(|migration| migration.begun);
         if begun == before.migration().map(|migration| migration.begun) {
-            return;
+            return self.drop_what_was_cut();
         }
         if self.transfer.as_ref().is_some_and(|transfer| matches!(transfer.purpose, Purpose::Import(_))) {
             self.transfer = None;
         }
-        let sources = self.import_sources();
         self.import_anew();
         // What is here of their records is of other slots.
-        self.applied = self.applied.iter().filter(|(actor, _)| !sources.contains(actor)).collect();
-        self.stability.durable = self.stability.durable.iter().filter(|(actor, _)| !sources.contains(actor)).collect();
-        sources.iter().for_each(|actor| self.journal.forget_received_of(*actor));
+        self.forget_sources(SlotSet::default());
+    }
+
+    /// Whether a replica that has so much has more of a former owner's actor than counts since that was cut off. The hand-over did not
+    /// wait for it, so nobody was told of that.
+    fn is_beyond_a_cut(&self, has: &VersionVector) -> bool {
+        self.import_sources().into_iter().any(|actor| self.is_taken_beyond_cut(Dot { actor, hlc: has.get(actor) }))
+    }
+
+    /// Whether a record came from a former owner, whose actor was cut off below it.
+    pub(super) fn is_taken_beyond_cut(&self, dot: Dot) -> bool {
+        let is_beyond = self.cut_here(dot.actor).is_some_and(|upto| dot.hlc > upto);
+        is_beyond && self.import_sources().contains(&dot.actor)
+    }
+
+    /// Begins again with what is to come, if part of what has come does not count: what that has replaced cannot be known.
+    pub(super) fn drop_what_was_cut(&mut self) {
+        if self.is_beyond_a_cut(&self.applied) {
+            reached(Mark::TakenBeyondCut);
+            self.import_anew();
+            let dropped = self.drop_coming_slots();
+            self.forget_sources(dropped);
+        }
+    }
+
+    /// What of the disk counts of slots that are to come. Before they are handed over, what is found of them may be of an earlier time,
+    /// when this shard had them.
+    pub(super) fn keep_recovered_imports(&mut self, marks: &mut Marks) {
+        let is_switched = self.plan.config.migration().is_none_or(|migration| migration.switched.is_some());
+        let is_beyond = self.is_beyond_a_cut(&self.applied) || self.is_beyond_a_cut(&marks.applied);
+        if !is_beyond && (is_switched || self.has_copied()) {
+            return;
+        }
+        self.import_anew();
+        let dropped = if is_switched { SlotSet::default() } else { self.drop_coming_slots() };
+        self.forget_sources(dropped);
+        marks.applied = self.without_sources(&marks.applied);
+    }
+
+    /// Takes what there is of the slots that are to come out of the table. Says which.
+    fn drop_coming_slots(&mut self) -> SlotSet {
+        let coming = self.coming_slots();
+        let rest = self.kept.slots().filter(|slot| !coming.contains(*slot)).collect();
+        self.table.keep_slots(&rest);
+        coming
+    }
+
+    /// Nothing is known of how far the former owners' actors are applied.
+    fn forget_sources(&mut self, dropped: SlotSet) {
+        self.applied = self.without_sources(&self.applied);
+        self.stability.durable = self.without_sources(&self.stability.durable);
+        self.import_sources().iter().for_each(|actor| self.journal.forget_received_of(*actor));
+        self.observe(|| Event::ImportsAnew { dropped });
+    }
+
+    fn without_sources(&self, vector: &VersionVector) -> VersionVector {
+        let sources = self.import_sources();
+        vector.iter().filter(|(actor, _)| !sources.contains(actor)).collect()
     }
 
     /// Takes over anew what is to come. What is here of it stays: once the slots are handed over, this shard's own writes are among it,

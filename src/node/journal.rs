@@ -262,7 +262,7 @@ impl Node {
                     self.apply_run(run);
                 }
                 Pending::PulledAll { from, serves } => self.pulled_all(from, serves),
-                Pending::Applied(vector) => self.stability.durable.join(&vector),
+                Pending::Applied(vector) => self.raise_durable(&vector),
             }
         }
         self.snapshot_may_go_on();

@@ -67,7 +67,7 @@ impl Node {
     pub(super) fn marked(&mut self) {
         let Some(marks) = self.lease.asked.take() else { return };
         self.lease.durable = self.lease.durable.max(marks.lease);
-        self.stability.durable.join(&marks.applied);
+        self.raise_durable(&marks.applied);
         if marks.finished_at.is_some() {
             self.journal.in_doubt = None;
         }

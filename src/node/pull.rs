@@ -9,7 +9,7 @@ use rand_chacha::rand_core::Rng;
 
 use super::{Node, journal::Received, transfer::Purpose};
 use crate::{
-    clock::Hlc,
+    clock::{Hlc, VersionVector},
     id::{ActorId, Epoch, NodeId},
     message::{Message, Pull, PullAnswer, Run},
     mutant::{Mutant, planted},
@@ -90,7 +90,10 @@ impl Node {
             return;
         }
         let is_asked = |write: &&Arc<Write>| given.is_empty() || given.contains(slot_of(&write.key));
-        let actors: Vec<ActorId> = self.plan.config.writers_of(self.shard).map(|member| member.actor).collect();
+        let mut actors: Vec<ActorId> = self.plan.config.writers_of(self.shard).map(|member| member.actor).collect();
+        if given.is_empty() {
+            actors.extend(self.passed_on(&pull.vector));
+        }
         let process = self.view.process(from);
         let mut answer = PullAnswer { asker: process, runs: Vec::new(), cut: false, more: false, serves: self.standing.serves() };
         let mut room = PULL_RECORDS;
@@ -119,6 +122,16 @@ impl Node {
             answer.more |= answer.runs.last().is_some_and(|run| run.upto < upto);
         }
         self.send(from, Message::PullAnswer(answer));
+    }
+
+    /// Actors of former owners that were cut off, of which a peer that has their base lacks something: their shard's own replicas may
+    /// have less.
+    fn passed_on(&self, peer: &VersionVector) -> Vec<ActorId> {
+        let lacks = |actor: &ActorId| {
+            let has = peer.get(*actor);
+            has > Hlc::ZERO && self.cut_here(*actor).is_some_and(|upto| has < upto) && !planted(Mutant::CutNotPassedOn)
+        };
+        self.import_sources().into_iter().filter(lacks).collect()
     }
 
     /// Records of slots that this shard gets, after their base.

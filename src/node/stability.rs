@@ -100,6 +100,13 @@ impl Node {
         self.stability.move_horizon(settled);
     }
 
+    /// So much is durable, as far as it still counts as applied: what is to come of an import may have been forgotten since.
+    pub(super) fn raise_durable(&mut self, applied: &VersionVector) {
+        for (actor, hlc) in applied.iter() {
+            self.stability.durable.raise(actor, hlc.min(self.applied.get(actor)));
+        }
+    }
+
     /// Up to where this replica itself lacks nothing. Below the stable time only after a lost disk: there a tombstone must stay until
     /// all that is older has come again.
     fn least_applied(&self) -> Hlc {

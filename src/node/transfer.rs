@@ -139,6 +139,8 @@ impl Node {
             Stage::Whole => self.begin_installing(),
             Stage::Installing => self.install_next(),
             Stage::Coming if is_due => self.ask_again(),
+            // A sync failed since: no snapshot will ever be done, and what is here counts in memory.
+            Stage::Installed if self.journal.failed && !planted(Mutant::TransferWaitsForFailedDisk) => self.transfer_durable(),
             Stage::Installed if is_due => {
                 transfer.until_us = now_us + SNAPSHOT_AGAIN_US;
                 if !self.snapshot.is_under_way() && !planted(Mutant::SnapshotNotTriedAgain) {
@@ -305,6 +307,7 @@ impl Node {
                 self.digest.repaired(range);
             }
         }
+        self.drop_what_was_cut();
         self.progressed = true;
         self.write_marks();
         self.pull_from(transfer.peer, Hlc::ZERO);

@@ -7,6 +7,8 @@
 
 mod text;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Actor, Config, Member, Migration, Move, Refused, Standing, rebalance};
@@ -71,8 +73,10 @@ pub enum Change {
     Cut {
         /// Whose.
         actor: ActorId,
-        /// The last record that anybody has of it.
+        /// The last record that anybody of its shard has of it.
         upto: Hlc,
+        /// Of what was handed over: the new owners of which somebody has more, and how much.
+        beyond: BTreeMap<ShardId, Hlc>,
     },
     /// The end of an actor of which everybody has everything.
     Retire {
@@ -124,7 +128,7 @@ impl Config {
             Change::Join { node, shard } => next.join(*node, *shard),
             Change::HasBase { actor } => next.has_base(*actor),
             Change::Leave { node } => next.leave(*node),
-            Change::Cut { actor, upto } => next.cut(*actor, *upto),
+            Change::Cut { actor, upto, beyond } => next.cut(*actor, *upto, beyond),
             Change::Retire { actor } => next.retire(*actor),
             Change::Reshard { shards, gone } => next.reshard(*shards, gone),
             Change::Begin => next.begin(),
@@ -204,12 +208,17 @@ impl Config {
         self.drain(seat.actor)
     }
 
-    fn cut(&mut self, actor: ActorId, upto: Hlc) -> Result<(), Refused> {
+    fn cut(&mut self, actor: ActorId, upto: Hlc, beyond: &BTreeMap<ShardId, Hlc>) -> Result<(), Refused> {
         let since = self.epoch;
-        let actor = self.actors.get_mut(&actor).ok_or(Refused::NoSuchActor)?;
-        match actor.standing {
-            Standing::Frozen { .. } => actor.standing = Standing::Cut { upto, since },
+        let found = self.actors.get_mut(&actor).ok_or(Refused::NoSuchActor)?;
+        match found.standing {
+            Standing::Frozen { .. } => found.standing = Standing::Cut { upto, since },
             _ => return Err(Refused::NoSuchActor),
+        }
+        let shard = found.shard;
+        for one in self.migration.iter_mut().flat_map(|migration| &mut migration.moves).filter(|one| one.from == shard) {
+            let more = beyond.get(&one.to).filter(|beyond| **beyond > upto);
+            one.cuts.extend(more.map(|more| (actor, *more)));
         }
         Ok(())
     }
@@ -264,7 +273,10 @@ impl Config {
         if moves.keys().any(|(_, to)| self.replicas(*to).next().is_none()) {
             return Err(Refused::LastReplica);
         }
-        let moves = moves.into_iter().map(|((from, to), slots)| Move { from, to, slots, former: Vec::new() }).collect();
+        let moves = moves
+            .into_iter()
+            .map(|((from, to), slots)| Move { from, to, slots, former: Vec::new(), cuts: BTreeMap::new() })
+            .collect();
         self.migration = Some(Migration { begun: self.epoch, switched: None, moves });
         Ok(())
     }
@@ -281,36 +293,37 @@ impl Config {
     }
 
     fn finish(&mut self) -> Result<(), Refused> {
-        let done = self.migration.take().filter(|one| one.switched.is_some()).ok_or(Refused::NotAtThatStage)?;
-        self.settle_again(&done);
+        self.migration.take().filter(|one| one.switched.is_some()).ok_or(Refused::NotAtThatStage)?;
         Ok(())
     }
 
-    /// What only a taker held of an actor that was cut off stays with the slots that it took.
-    fn settle_again(&mut self, done: &Migration) {
-        self.ask_anew(|shard| done.out_of_shard(shard).next().is_some());
-    }
-
-    /// Who alone held an actor up to its cut may be gone now: how far the others hold it is asked anew.
-    fn ask_anew(&mut self, concerns: impl Fn(ShardId) -> bool) {
-        for actor in self.actors.values_mut().filter(|actor| concerns(actor.shard)) {
+    /// Who alone held an actor up to its cut may be gone now, in this shard: how far the others hold it is asked anew.
+    fn ask_anew(&mut self, shard: ShardId) {
+        let migration = self.migration.as_ref();
+        let gives =
+            |from| migration.is_some_and(|one| one.switched.is_some() && one.into_shard(shard).any(|one| one.from == from));
+        let mut anew = Vec::new();
+        for actor in self.actors.values_mut().filter(|actor| actor.shard == shard || gives(actor.shard)) {
             if let Standing::Cut { .. } = actor.standing {
                 actor.standing = Standing::Frozen { since: self.epoch };
+                anew.push(actor.actor);
             }
+        }
+        for one in self.migration.iter_mut().flat_map(|migration| &mut migration.moves) {
+            one.cuts.retain(|actor, _| !anew.contains(actor));
         }
     }
 
     fn abort(&mut self) -> Result<(), Refused> {
-        if self.migration.as_ref().is_some_and(|one| one.switched.is_some()) || self.goal.is_none() {
+        let is_late = self.migration.as_ref().is_some_and(|one| one.switched.is_some());
+        if is_late && !planted(Mutant::AbortAfterSwitch) || self.goal.is_none() {
             return Err(Refused::NotAtThatStage);
         }
         let owning = self.owning_shards();
         if self.goal == Some(owning) && self.migration.is_none() {
             return Err(Refused::Already);
         }
-        if let Some(begun) = self.migration.take() {
-            self.settle_again(&begun);
-        }
+        self.migration = None;
         self.goal = Some(owning);
         Ok(())
     }
@@ -380,7 +393,7 @@ impl Config {
             Standing::Frozen { .. } | Standing::Cut { .. } => return Err(Refused::Already),
         }
         let shard = found.shard;
-        self.ask_anew(|shard_of| shard_of == shard);
+        self.ask_anew(shard);
         Ok(())
     }
 }

@@ -105,9 +105,10 @@ pub enum Standing {
         /// The first epoch in which nobody takes records of it.
         since: Epoch,
     },
-    /// Its records count up to here and no further, and are taken up to here.
+    /// Its records count up to here and no further, and are taken up to here. In slots that were handed over before, they may count
+    /// further: see [`cut_in`](Config::cut_in).
     Cut {
-        /// The last one that anybody had.
+        /// The last one that anybody of its shard had.
         upto: Hlc,
         /// The first epoch in which that is known.
         since: Epoch,
@@ -244,6 +245,15 @@ impl Config {
             Some(_) => None,
             None => self.cuts.get(&actor).copied(),
         }
+    }
+
+    /// How far the records of an actor that was cut off count at the replicas of a shard: of its own, or of one that gets slots from that.
+    pub fn cut_in(&self, actor: ActorId, shard: ShardId) -> Option<Hlc> {
+        let actor = self.actor(actor)?;
+        let Standing::Cut { upto, .. } = actor.standing else { return None };
+        let moves = self.migration.iter().flat_map(|migration| migration.into_shard(shard));
+        let beyond = moves.filter(|one| one.from == actor.shard).find_map(|one| one.cuts.get(&actor.actor).copied());
+        Some(beyond.unwrap_or(upto))
     }
 
     /// What a node is a member of.

@@ -6,12 +6,15 @@
 //!
 //! Then the migration is finished, and the old owner drops the slots. Before the hand-over it can be called off.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
 use super::SlotSet;
-use crate::id::{ActorId, Epoch, ShardId, Slot};
+use crate::{
+    clock::Hlc,
+    id::{ActorId, Epoch, ShardId, Slot},
+};
 
 /// Slots that go from one shard to another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +27,9 @@ pub struct Move {
     pub slots: SlotSet,
     /// Once they are handed over: the actors of the old owner, whose writes may still come.
     pub former: Vec<ActorId>,
+    /// How far the records of a former owner's actor that was cut off count in these slots: named only where the new owner's replicas
+    /// have more of it than the former owner's.
+    pub cuts: BTreeMap<ActorId, Hlc>,
 }
 
 /// All slots on the move.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Change, Config, Migration, Standing, Taking, rebalance};
+use super::{Actor, Change, Config, Migration, Move, Standing, Taking, rebalance};
 use crate::{
     clock::Hlc,
     id::{ActorId, Epoch, NodeId, ShardId},
@@ -75,38 +75,70 @@ impl Situation<'_> {
 
     /// A frozen actor of which everybody has said how far they have it. Who is down and was not cut off itself is waited for: it may
     /// have more than anybody else.
+    ///
+    /// What was handed over counts as far as its new owner's replicas have it, and the rest as far as the shard's own: neither could get
+    /// from the other what it lacks. Before the hand-over only the shard's own are asked: what a taker has beyond, nobody was told of.
     fn cut(&self) -> Option<Change> {
         self.config.actors().find_map(|actor| {
             let Standing::Frozen { since } = actor.standing else { return None };
-            let importers = self.config.migration().into_iter().flat_map(|one| one.out_of_shard(actor.shard)).map(|one| one.to);
-            let importers = importers.flat_map(|shard| self.config.writers_of(shard)).filter(|taker| taker.standing.speaks());
-            let mut upto = Hlc::ZERO;
-            for holder in self.others(actor).chain(importers) {
-                let said = self.of(holder).filter(|progress| progress.epoch >= since)?;
-                upto = upto.max(said.held.get(&actor.actor).copied()?);
+            let upto = self.most_held(actor.actor, since, self.others(actor))?;
+            let migration = self.config.migration().filter(|migration| migration.switched.is_some());
+            let mut beyond = BTreeMap::new();
+            for one in migration.into_iter().flat_map(|migration| migration.out_of_shard(actor.shard)) {
+                let takers = self.config.writers_of(one.to).filter(|taker| taker.standing.speaks());
+                let most = self.most_held(actor.actor, since, takers)?;
+                if most > upto {
+                    beyond.insert(one.to, most);
+                }
             }
-            Some(Change::Cut { actor: actor.actor, upto })
+            Some(Change::Cut { actor: actor.actor, upto, beyond })
         })
+    }
+
+    /// How far any of these has an actor; unknown until all have said so, in an epoch from this one on.
+    fn most_held<'b>(&self, actor: ActorId, since: Epoch, mut holders: impl Iterator<Item = &'b Actor>) -> Option<Hlc> {
+        let held = |holder: &Actor| {
+            let said = self.of(holder).filter(|progress| progress.epoch >= since)?;
+            said.held.get(&actor).copied()
+        };
+        if planted(Mutant::CutAtTheLeast) {
+            return holders.map(held).min().flatten();
+        }
+        holders.try_fold(Hlc::ZERO, |most, holder| Some(most.max(held(holder)?)))
     }
 
     /// The migration's next stage.
     fn migrate(&self) -> Option<Change> {
         let migration = self.config.migration()?;
         match migration.switched {
-            None if self.all_takers(migration, |taker| !self.is_live(taker) || self.copied(taker, migration.begun)) => {
-                Some(Change::Switch)
-            }
-            Some(switched) if self.all_takers(migration, |taker| self.sealed(taker, switched)) => Some(Change::Finish),
+            None if self.may_switch(migration) => Some(Change::Switch),
+            Some(switched) if self.may_finish(migration, switched) => Some(Change::Finish),
             Some(_) if planted(Mutant::FinishBeforeSealed) => Some(Change::Finish),
             _ => None,
         }
     }
 
-    fn all_takers(&self, migration: &Migration, done: impl Fn(&Actor) -> bool) -> bool {
-        migration.moves.iter().all(|one| {
-            let mut takers = self.config.replicas(one.to).peekable();
-            takers.peek().is_some() && takers.all(&done)
-        })
+    /// Every taker that is up has all that it is to get, and each shard has one such. What they say must be of this epoch: a cut may have
+    /// made what they had void.
+    fn may_switch(&self, migration: &Migration) -> bool {
+        let copied = |taker: &Actor| {
+            self.of(taker).is_some_and(|said| said.epoch >= self.config.epoch() && said.copied == Some(migration.begun))
+        };
+        let is_done = |one: &Move| {
+            let mut takers = self.config.replicas(one.to);
+            self.config.replicas(one.to).any(copied) && takers.all(|taker| !self.is_live(taker) || copied(taker))
+        };
+        migration.moves.iter().all(is_done)
+    }
+
+    /// Everybody who answers for a shard that gets slots has all of them, those that leave too: they still read.
+    fn may_finish(&self, migration: &Migration, switched: Epoch) -> bool {
+        let counts = |taker: &&Actor| match planted(Mutant::FinishWithoutLeavers) {
+            true => taker.standing.writes(),
+            false => taker.standing.speaks(),
+        };
+        let is_done = |one: &Move| self.config.writers_of(one.to).filter(counts).all(|taker| self.sealed(taker, switched));
+        migration.moves.iter().all(is_done)
     }
 
     /// Towards the goal of a reshard, and back home for who was cut off: nodes leave, nodes join, slots move.
@@ -209,10 +241,6 @@ impl Situation<'_> {
 
     fn sealed(&self, actor: &Actor, since: Epoch) -> bool {
         self.of(actor).is_some_and(|progress| progress.sealed >= since)
-    }
-
-    fn copied(&self, actor: &Actor, begun: Epoch) -> bool {
-        self.of(actor).is_some_and(|progress| progress.copied == Some(begun))
     }
 
     fn is_live(&self, actor: &Actor) -> bool {

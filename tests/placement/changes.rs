@@ -294,7 +294,7 @@ fn nobody_leaves_with_what_counts_of_who_is_gone() {
     let mut model = Model::new(4, 1);
     model.live.remove(&NodeId(3));
     assert!(model.change(&Change::Evict { node: NodeId(3) }));
-    assert!(model.change(&Change::Cut { actor: ActorId(3), upto: Hlc(9) }));
+    assert!(model.change(&Change::Cut { actor: ActorId(3), upto: Hlc(9), beyond: BTreeMap::new() }));
     assert!(model.change(&Change::Leave { node: NodeId(2) }));
     assert_eq!(next(&model.config, &model.live, &model.progress()), None, "all have sealed, and hold node 3 only up to 7");
     assert!(model.change(&Change::Evict { node: NodeId(2) }));

@@ -2,6 +2,7 @@
 //! and differ only in their last digits.
 
 mod changes;
+mod cuts;
 mod moved;
 
 use std::collections::BTreeMap;

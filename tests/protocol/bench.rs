@@ -30,6 +30,8 @@ pub struct Bench {
     pub log_is_down: bool,
     /// Whose memory spoils the values of records that are pushed to it.
     pub spoils: Option<NodeId>,
+    /// Who gets no part of any transfer.
+    pub starves: Option<NodeId>,
     pub replies: Vec<(NodeId, RequestId, Reply)>,
     /// Whose disks have no room for what is to be set aside.
     pub full: BTreeSet<usize>,
@@ -55,6 +57,7 @@ impl Bench {
             given: Vec::new(),
             log_is_down: false,
             spoils: None,
+            starves: None,
             replies: Vec::new(),
             full: BTreeSet::new(),
             configs: vec![config],
@@ -109,9 +112,10 @@ impl Bench {
         self.configs.last().expect("there is always a config").clone()
     }
 
-    /// What the config log does with a proposal of a node that can reach it.
+    /// What the config log does with a proposal. Who reaches nobody does not reach it either.
     fn propose(&mut self, i: usize, number: u64, expected: Epoch, change: &Change) {
-        if self.log_is_down {
+        let is_cut_off = |other: usize| other == i || self.cut.contains(&(NodeId(i as u32), NodeId(other as u32)));
+        if self.log_is_down || (0..self.nodes.len()).all(is_cut_off) {
             return;
         }
         let current = self.config();
@@ -164,7 +168,8 @@ impl Bench {
     }
 
     pub fn deliver(&mut self, from: NodeId, to: NodeId, mut message: Message, turn: &mut Vec<usize>) {
-        if self.cut.contains(&(from, to)) {
+        let is_kept_back = self.starves == Some(to) && matches!(message, Message::SnapshotPart(_));
+        if self.cut.contains(&(from, to)) || is_kept_back {
             return;
         }
         if let (true, Message::Push(push)) = (self.spoils == Some(to), &mut message) {

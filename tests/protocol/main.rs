@@ -2,6 +2,7 @@
 
 mod bench;
 mod configs;
+mod cuts;
 mod evict;
 mod reshards;
 

@@ -1,4 +1,5 @@
-//! I28. Where an actor was cut off, no replica of its shard has a record of it above the cut, and none applies one.
+//! I28. Where an actor was cut off, no replica of its shard has a record of it above the cut, and none applies one. Nor does a replica
+//! of a shard that gets slots from it, by the cut that counts there: what it had beyond, it has forgotten.
 //!
 //! Source: invariant I28; a transfer that was given up, and left records that nobody else could ever get (seed 1000397). What some have
 //! above a cut differs for ever.
@@ -32,9 +33,10 @@ pub fn check_adopted(replicas: &Replicas, node: NodeId, config: &Config) -> Resu
 
 /// Judges a record that a node applies or takes over.
 pub fn check_applied(replicas: &Replicas, node: NodeId, dot: Dot) -> Result<(), Violation> {
-    let actor = replicas.get(node).and_then(|replica| replica.config.actor(dot.actor));
-    match actor.map(|actor| (actor.node, actor.standing)) {
-        Some((writer, Standing::Cut { upto, .. })) if writer != node && dot.hlc > upto => Err(violation(node, dot, upto)),
+    let Some(replica) = replicas.get(node) else { return Ok(()) };
+    let writer = replica.config.actor(dot.actor).map(|actor| actor.node);
+    match replica.config.cut_in(dot.actor, replica.shard) {
+        Some(upto) if writer != Some(node) && dot.hlc > upto => Err(violation(node, dot, upto)),
         _ => Ok(()),
     }
 }

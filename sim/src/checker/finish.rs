@@ -1,5 +1,5 @@
 //! I19. A move is finished only when every member of the new owner has taken over the base, and holds every record that the former
-//! owner's actors made of its slots.
+//! owner's actors made of its slots. Who leaves the new owner counts: until it is retired it answers reads.
 //!
 //! Source: invariant I19. The former owner drops the slots then: what is missing is lost.
 //!
@@ -20,7 +20,7 @@ pub fn check(replicas: &Replicas, before: &Config, after: &Config) -> Result<(),
         return Ok(());
     }
     for one in &migration.moves {
-        for member in before.replicas(one.to) {
+        for member in before.writers_of(one.to).filter(|member| member.standing.speaks()) {
             check_member(replicas, migration, member.node)?;
         }
     }

@@ -267,12 +267,7 @@ impl Judge {
                 self.heed(stable_time::check(&self.replicas, node, *hlc))?;
                 self.replicas.note_stable(*hlc);
             }
-            Event::StoppedWriting(why) => {
-                if *why == WhyNoWrites::TakingOver {
-                    self.replicas.begin_anew(node);
-                }
-                self.note_writing(node, Some(self.now_us));
-            }
+            Event::StoppedWriting(why) => self.stopped_writing(node, *why),
             Event::TakesWrites => {
                 self.note_writing(node, None);
                 if let Some(replica) = self.replicas.get_mut(node) {
@@ -281,6 +276,7 @@ impl Judge {
             }
             Event::Adopted(config) => self.adopted(node, config)?,
             Event::Copied(begun) => self.copied(node, *begun)?,
+            Event::ImportsAnew { dropped } => self.replicas.import_anew(node, dropped),
             Event::SetAside { actor, dots, left_out } => self.aside.keep(*actor, dots, *left_out),
             Event::Suspected(_) | Event::Trusted(_) | Event::Down(_) | Event::Up(_) => {
                 self.beliefs.hear(node, event, self.now_us)
@@ -362,6 +358,13 @@ impl Judge {
         self.heed(records_are_asked_for::check_number(operation))?;
         self.heed(a1_stamps::check_new(&self.books, operation, write.dot))?;
         self.heed(token_covers_past::check(&write.seen(), &operation.past, write))
+    }
+
+    fn stopped_writing(&mut self, node: NodeId, why: WhyNoWrites) {
+        if why == WhyNoWrites::TakingOver {
+            self.replicas.begin_anew(node);
+        }
+        self.note_writing(node, Some(self.now_us));
     }
 
     /// Notes whether a node takes writes: `None` when it does, or since when it does not.

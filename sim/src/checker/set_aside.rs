@@ -104,7 +104,7 @@ mod tests {
         run.replicate(had, 1).unwrap();
         run.put(0, "y", 2, 20);
         let evicted = Arc::new(run.config().changed(&Change::Remove { node: AWAY, how: Departure::Cut }).unwrap());
-        let cut = Arc::new(evicted.changed(&Change::Cut { actor: ActorId(2), upto: Hlc(10) }).unwrap());
+        let cut = Arc::new(evicted.changed(&Change::Cut { actor: ActorId(2), upto: Hlc(10), beyond: BTreeMap::new() }).unwrap());
         adopt(run, &evicted);
         adopt(run, &cut);
         let gone = Arc::new(cut.changed(&Change::Retire { actor: ActorId(2) }).unwrap());

@@ -38,7 +38,8 @@ pub fn check(replicas: &Replicas, node: NodeId, stable: Hlc) -> Result<(), Viola
 
 /// Judges a record when it is first seen.
 pub fn check_new_record(replicas: &Replicas, dot: Dot) -> Result<(), Violation> {
-    if dot.hlc > replicas.stable() {
+    // Who was cut off and does not know goes on writing what counts nowhere.
+    if dot.hlc > replicas.stable() || !replicas.is_within_cut(dot) {
         return Ok(());
     }
     let evidence = format!("{dot} appears, and the stable time was {} before", replicas.stable());

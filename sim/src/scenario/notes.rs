@@ -168,6 +168,7 @@ impl Observer for Notes {
             | Event::Collected { .. }
             | Event::Acknowledged(_)
             | Event::Copied(_)
+            | Event::ImportsAnew { .. }
             | Event::Suspected(_)
             | Event::Trusted(_) => {}
         }

@@ -108,12 +108,17 @@ impl Kinds {
         self.power_loss_ms = None;
         self.blackout_ms = None;
         self.storm_restarts = None;
+        self.stop_ms = Some((50, 2_000));
+        self.leave_out_bad_disks();
+    }
+
+    /// Leaves out what costs a node its disk, or part of what is on it.
+    pub fn leave_out_bad_disks(&mut self) {
         self.failing_sync_ms = None;
         self.lost_disk_ms = None;
         self.rot_ms = None;
         self.bad_reads_ms = None;
         self.stray_writes_ms = None;
-        self.stop_ms = Some((50, 2_000));
     }
 }
 

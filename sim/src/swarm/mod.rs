@@ -69,7 +69,7 @@ impl Plan {
             kinds.leave_out_losses();
         }
         let requests = (seed >= FIRST_RECONFIGURATION || mutant.is_some_and(is_of_changes))
-            .then(|| Requests::draw(&mut streams.stream(Purpose::Operators)));
+            .then(|| Requests::draw(&mut streams.stream(Purpose::Operators), &mut streams.numbered(Purpose::Operators, 3)));
         if let Some(requests) = &requests {
             requests.prepare(&mut plan, &mut kinds);
             plan.evict_after_ms = evict_after_ms(&mut streams.numbered(Purpose::Operators, 2));
@@ -83,7 +83,8 @@ impl Plan {
         plan.skews_ms = (0..plan.nodes + plan.spares).map(|_| random.random_range(-skew_ms..=skew_ms)).collect();
         plan.faults = schedule(&plan, &kinds, random);
         if let Some(requests) = requests {
-            plan.requests = requests.plan(&plan, &mut streams.numbered(Purpose::Operators, 1));
+            let asked = requests.plan(&plan, &mut streams.numbered(Purpose::Operators, 1));
+            plan.requests = requests.with_aborts(&plan, asked, &mut streams.numbered(Purpose::Operators, 4));
         }
         plan.operations = load.operations(streams, plan.nodes, plan.faults_ms);
         plan

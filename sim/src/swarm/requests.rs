@@ -20,13 +20,19 @@ pub(super) struct Requests {
     spares: u16,
     /// How often a request has a twin, in percent.
     twin_percent: u8,
+    /// How often a reshard is called off soon after, in percent.
+    abort_percent: u8,
+    /// Whether processes end uncleanly meanwhile.
+    crashes: bool,
     /// The shares of the kinds, in percent of a hundred: reshards, nodes into the view, nodes out of it; the rest are moved.
     shares: [u8; 3],
 }
 
 impl Requests {
-    pub fn draw(random: &mut ChaCha8Rng) -> Self {
+    pub fn draw(random: &mut ChaCha8Rng, later: &mut ChaCha8Rng) -> Self {
         Self {
+            abort_percent: [0, 0, 25][later.random_range(0..3)],
+            crashes: later.random_bool(0.5),
             every_ms: [(500, 2_000), (1_500, 5_000), (3_000, 8_000)][random.random_range(0..3)],
             spares: random.random_range(0..=2),
             twin_percent: [0, 30][random.random_range(0..2)],
@@ -37,7 +43,10 @@ impl Requests {
     /// What else the run must be like.
     pub fn prepare(&self, plan: &mut Plan, kinds: &mut Kinds) {
         (plan.spares, plan.losses, plan.fsync) = (self.spares, Losses::None, FsyncPolicy::Always);
-        kinds.leave_out_losses();
+        match self.crashes {
+            true => kinds.leave_out_bad_disks(),
+            false => kinds.leave_out_losses(),
+        }
     }
 
     /// What is asked for until the faults are over, in order of time.
@@ -54,6 +63,21 @@ impl Requests {
             }
             at_ms += random.random_range(self.every_ms.0..=self.every_ms.1);
         }
+        requests
+    }
+
+    /// With some reshards called off, by whichever node is asked.
+    pub fn with_aborts(&self, plan: &Plan, mut requests: Vec<Request>, random: &mut ChaCha8Rng) -> Vec<Request> {
+        let reshards = requests.iter().filter(|request| matches!(request.wish, Wish::Reshard { .. }));
+        let mut aborts = Vec::new();
+        for reshard in reshards {
+            if random.random_ratio(self.abort_percent.into(), 100) {
+                let node = NodeId(random.random_range(0..u32::from(plan.nodes)));
+                aborts.push(Request { at_ms: reshard.at_ms + random.random_range(20..=1_500), node, wish: Wish::AbortReshard });
+            }
+        }
+        requests.extend(aborts);
+        requests.sort_by_key(|request| request.at_ms);
         requests
     }
 
@@ -86,13 +110,17 @@ pub(super) fn is_of_changes(mutant: Mutant) -> bool {
             | Mutant::OlderConfigAdopted
             | Mutant::ImportCountsEarly
             | Mutant::FinishBeforeSealed
+            | Mutant::FinishWithoutLeavers
             | Mutant::MoveNotMinimal
             | Mutant::CutActorKept
             | Mutant::TransferAboveCut
+            | Mutant::CutNotPassedOn
+            | Mutant::CutAtTheLeast
             | Mutant::LastBaseRemoved
             | Mutant::ImportWithoutBase
             | Mutant::SealOverPending
             | Mutant::OldReplicaKept
+            | Mutant::AbortAfterSwitch
             | Mutant::EvictedTailDropped
     )
 }

@@ -77,6 +77,7 @@ pub(super) fn key_of(event: &Event) -> Option<Key> {
         Event::Found { key, .. } | Event::Installed { key, .. } | Event::Collected { key, .. } => Some(key.clone()),
         Event::Recovered { .. }
         | Event::Copied(_)
+        | Event::ImportsAnew { .. }
         | Event::Promised { .. }
         | Event::Stable(_)
         | Event::Kept

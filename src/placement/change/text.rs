@@ -15,7 +15,10 @@ impl fmt::Display for Change {
             Self::Join { node, shard } => write!(f, "{node} joins {shard}"),
             Self::HasBase { actor } => write!(f, "{actor} has its base"),
             Self::Leave { node } => write!(f, "{node} leaves its shard"),
-            Self::Cut { actor, upto } => write!(f, "cut {actor} at {upto}"),
+            Self::Cut { actor, upto, beyond } => {
+                write!(f, "cut {actor} at {upto}")?;
+                beyond.iter().try_for_each(|(shard, upto)| write!(f, ", and at {upto} in what {shard} took"))
+            }
             Self::Retire { actor } => write!(f, "retire {actor}"),
             Self::Reshard { shards, .. } => write!(f, "reshard to {shards}"),
             Self::Begin => f.write_str("begin to move slots"),

@@ -1,6 +1,9 @@
 //! A reshard by hand: four nodes go from one shard to two, each adopting every config, none of them holding anything but what is said.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use causeway::{
     clock::{Hlc, TokenKeys},
@@ -53,7 +56,7 @@ impl Moving {
 
     /// It is cut off before its record.
     pub fn cut(&mut self) -> Result<(), Violation> {
-        self.adopt(&Change::Cut { actor: ActorId(3), upto: Hlc::ZERO })
+        self.adopt(&Change::Cut { actor: ActorId(3), upto: Hlc::ZERO, beyond: BTreeMap::new() })
     }
 
     /// Its record comes later.

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use causeway::{
     clock::{Dot, Hlc, VersionVector},
     id::{ActorId, Epoch, NodeId, ShardId, Slot},
-    placement::{Config, SLOTS, Standing, slot_of},
+    placement::{Config, SLOTS, SlotSet, Standing, slot_of},
 };
 
 use super::{Known, Replica, Replicas};
@@ -87,6 +87,14 @@ impl Replica {
         migration.is_some_and(|migration| migration.into_shard(self.shard).any(|one| one.slots.contains(slot)))
     }
 
+    /// The records of other shards' actors are asked for from the beginning.
+    fn forget_sources(&mut self) {
+        let others = self.config.actors().filter(|actor| actor.shard != self.shard);
+        let sources: Vec<ActorId> = others.map(|actor| actor.actor).collect();
+        let without = |vector: &VersionVector| vector.iter().filter(|(actor, _)| !sources.contains(actor)).collect();
+        (self.promised, self.recovered, self.copied) = (without(&self.promised), without(&self.recovered), None);
+    }
+
     /// What it held as its former actor is forgotten.
     pub(super) fn begin_anew(&mut self) {
         let fresh = Self::new(self.config.clone(), self.actor, self.shard);
@@ -123,12 +131,7 @@ impl Replicas {
         let gone: Vec<Slot> = before.kept_by(replica.shard).slots().filter(|slot| !kept.contains(*slot)).collect();
         let begun = |config: &Config| config.migration().map(|migration| migration.begun);
         if begun(config).is_some() && begun(&before) != begun(config) {
-            // Their records of what is to come are asked for from the beginning.
-            let sources: Vec<ActorId> =
-                config.actors().filter(|actor| actor.shard != replica.shard).map(|actor| actor.actor).collect();
-            let without = |vector: &VersionVector| vector.iter().filter(|(actor, _)| !sources.contains(actor)).collect();
-            (replica.promised, replica.recovered, replica.copied) =
-                (without(&replica.promised), without(&replica.recovered), None);
+            replica.forget_sources();
         }
         if !gone.is_empty() {
             replica.dropped.extend(gone.iter().copied());
@@ -136,6 +139,15 @@ impl Replicas {
             replica.installed.retain(|key, _| !gone.contains(&slot_of(key)));
             self.forget_at(node, |known| gone.contains(&slot_of(&known.key)));
         }
+    }
+
+    /// A node begins again with what its shard is to get, and has dropped these slots.
+    pub fn import_anew(&mut self, node: NodeId, dropped: &SlotSet) {
+        let Some(replica) = self.replicas.get_mut(&node) else { return };
+        replica.forget_sources();
+        replica.winners.retain(|key, _| !dropped.contains(slot_of(key)));
+        replica.installed.retain(|key, _| !dropped.contains(slot_of(key)));
+        self.forget_at(node, |known| dropped.contains(slot_of(&known.key)));
     }
 
     /// Whether a replica held a record of a slot that it has dropped since.
@@ -202,7 +214,7 @@ impl Replicas {
     }
 
     /// Whether a record counts, by what is known of cuts.
-    pub(super) fn is_within_cut(&self, dot: Dot) -> bool {
+    pub fn is_within_cut(&self, dot: Dot) -> bool {
         self.cuts.get(&dot.actor).is_none_or(|upto| dot.hlc <= *upto)
     }
 
@@ -211,7 +223,12 @@ impl Replicas {
         let mut ops = Vec::new();
         for actor in config.actors() {
             let Standing::Cut { upto, .. } = actor.standing else { continue };
-            let above = self.records_between(actor.actor, upto, Hlc(u64::MAX)).map(|(dot, known)| (dot, known.op));
+            let counts = |dot: Dot, known: &Known| {
+                let owner = config.owner(slot_of(&known.key));
+                owner != actor.shard && config.cut_in(dot.actor, owner).is_some_and(|upto| dot.hlc <= upto)
+            };
+            let above = self.records_between(actor.actor, upto, Hlc(u64::MAX)).filter(|(dot, known)| !counts(*dot, known));
+            let above = above.map(|(dot, known)| (dot, known.op));
             let void: Vec<(Dot, Option<OpId>)> = above.collect();
             self.cuts.insert(actor.actor, upto);
             self.lost.extend(void.iter().map(|(dot, _)| *dot));
