@@ -153,6 +153,8 @@ mutants! {
     MoveNotMinimal => "move-not-minimal",
     /// What only a node had whose actor was cut off is forgotten.
     EvictedTailDropped => "evicted-tail-dropped",
+    /// What only a node had of another actor, which was cut off before its own, is forgotten.
+    OthersTailsDropped => "others-tails-dropped",
     /// A node is evicted when a single other has believed it down for long.
     EvictedByOne => "evicted-by-one",
     /// An actor that was cut off is never retired.

@@ -1,13 +1,17 @@
 //! What only this node had when its actor was cut off: kept aside, since it was acknowledged here and counts nowhere any more.
 //!
 //! A node that finds that its former actor was cut off forgets what that held, and takes all from its peers under another name. Its
-//! own records above the cut are among nobody's. Before they go they are on this disk, in a file of their own, where an operator finds
+//! own records above the cut are among nobody's; nor, maybe, are those of an actor that was cut off before, if this node alone still had
+//! them, and how far that one counts was asked anew without it. Before they go they are on this disk, in a file of their own, where an operator finds
 //! them. How far the others have them may not be settled by then: so all goes there that may lie above, which is all that is not
 //! stable, and what counts after all is taken out later.
 //!
 //! Until the file is durable no snapshot goes on: it would take the place of the log that they are in.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{Effect, Event, JournalCommand, Node};
 use crate::{
@@ -30,6 +34,8 @@ const TRY_AGAIN_US: u64 = 500_000;
 #[derive(Debug, Default)]
 pub(super) struct Aside {
     kept: BTreeMap<ActorId, Kept>,
+    /// Under which actor this node had what is kept.
+    former: Option<ActorId>,
     try_us: u64,
 }
 
@@ -45,9 +51,9 @@ struct Kept {
 }
 
 impl Aside {
-    /// An actor of which something is not on the disk yet.
+    /// The actor under which this node had what is not on the disk yet.
     pub fn unsaved(&self) -> Option<ActorId> {
-        self.kept.iter().find(|(_, kept)| !kept.saved).map(|(actor, _)| *actor)
+        self.former.filter(|_| self.kept.values().any(|kept| !kept.saved))
     }
 
     /// How many records are kept.
@@ -68,8 +74,27 @@ impl Node {
 
     /// This node's former actor was cut off, and what it held is about to be forgotten.
     pub(super) fn set_tail_aside(&mut self, former: ActorId) {
-        // The stable time does not wait for who is cut off: what it has passed need not count.
-        let above = self.plan.config.cut_of(former).unwrap_or_else(|| self.stability.stable());
+        self.aside.former = Some(former);
+        self.set_aside_of(former);
+        let has_more = |actor: &ActorId| *actor != former && self.applied.get(*actor) > self.counted_of(*actor);
+        let others: Vec<ActorId> = self.others_cut_off().filter(has_more).collect();
+        for actor in others {
+            self.set_aside_of(actor);
+        }
+    }
+
+    /// Actors that were cut off before this node's own, perhaps, which it may alone have had.
+    fn others_cut_off(&self) -> impl Iterator<Item = ActorId> + '_ {
+        self.plan.config.cut_off().filter(|_| !planted(Mutant::OthersTailsDropped))
+    }
+
+    /// Up to where an actor that was cut off counts for sure. The stable time does not wait for it: what that has passed need not count.
+    fn counted_of(&self, actor: ActorId) -> Hlc {
+        self.plan.config.cut_of(actor).unwrap_or_else(|| self.stability.stable())
+    }
+
+    fn set_aside_of(&mut self, former: ActorId) {
+        let above = self.counted_of(former);
         let mut tail = BTreeMap::new();
         if !self.tail.reaches(former, above) {
             let entries = self.table.slots().entries(0..SLOTS).into_iter();
@@ -88,7 +113,8 @@ impl Node {
         }
         let holds = found.marks.as_ref().and_then(|marks| marks.holds);
         let Some(former) = holds.filter(|holds| !self.is_ours(Some(*holds))) else { return };
-        let above = self.plan.config.cut_of(former).unwrap_or_default();
+        self.aside.former = Some(former);
+        let formers: BTreeSet<ActorId> = self.others_cut_off().chain([former]).collect();
         let entries = found.snapshot.iter().flat_map(|snapshot| &snapshot.entries);
         let versions = entries.flat_map(|(key, versions)| versions.iter().map(move |version| (key, version)));
         let from_snapshot = versions.map(|(key, version)| Arc::new(write_of(key.clone(), version.clone())));
@@ -96,9 +122,17 @@ impl Node {
             Record::Write(write) => Some(write.clone()),
             Record::Applied(_) => None,
         });
-        let tail = from_snapshot.chain(from_log).filter(|write| write.dot.actor == former && write.dot.hlc > above);
-        let tail = tail.map(|write| (write.dot.hlc, write)).collect();
-        self.keep_aside_of(former, tail);
+        let mut tails: BTreeMap<ActorId, BTreeMap<Hlc, Arc<Write>>> = BTreeMap::new();
+        for write in from_snapshot.chain(from_log).filter(|write| formers.contains(&write.dot.actor)) {
+            if write.dot.hlc > self.plan.config.cut_of(write.dot.actor).unwrap_or_default() {
+                tails.entry(write.dot.actor).or_default().insert(write.dot.hlc, write);
+            }
+        }
+        // What it wrote itself comes first, should there be too much.
+        self.keep_aside_of(former, tails.remove(&former).unwrap_or_default());
+        for (actor, tail) in tails {
+            self.keep_aside_of(actor, tail);
+        }
     }
 
     fn keep_aside_of(&mut self, actor: ActorId, mut tail: BTreeMap<Hlc, Arc<Write>>) {

@@ -247,6 +247,12 @@ impl Config {
         }
     }
 
+    /// The actors that were cut off, as far back as is known, and those that are being.
+    pub fn cut_off(&self) -> impl Iterator<Item = ActorId> + '_ {
+        let standing = self.actors.values().filter(|actor| !actor.standing.speaks()).map(|actor| actor.actor);
+        standing.chain(self.cuts.keys().copied())
+    }
+
     /// How far the records of an actor that was cut off count at the replicas of a shard: of its own, or of one that gets slots from that.
     pub fn cut_in(&self, actor: ActorId, shard: ShardId) -> Option<Hlc> {
         let actor = self.actor(actor)?;

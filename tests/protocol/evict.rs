@@ -136,6 +136,26 @@ fn what_only_an_evicted_node_had_is_set_aside_there_and_counted() {
     }
 }
 
+/// Seed 1001932: only node 1 had what node 2 wrote last, and both were evicted.
+#[test]
+fn what_an_evicted_node_had_of_another_one_is_set_aside_too() {
+    let mut bench = Bench::new(5, 1, &settings());
+    let both_ways = |a, b| [(NodeId(a), NodeId(b)), (NodeId(b), NodeId(a))];
+    bench.cut.extend([0, 3, 4].into_iter().flat_map(|node| both_ways(node, 2)));
+    bench.put(2, "k", "2", &Token::default()).expect("written");
+    bench.cut(1);
+    bench.cut(2);
+    bench.run_ms(DOWN_MS + EVICT_AFTER_MS + 1_000);
+    assert_eq!(seated(&bench), vec![0, 3, 4]);
+    bench.cut.retain(|(a, b)| a.0 == 2 || b.0 == 2);
+    bench.run_ms(2_000);
+    assert!(seated(&bench).contains(&1), "it returned");
+    let sets = bench.nodes[1].set_aside();
+    let kept: Vec<_> = sets.iter().flat_map(|set| set.writes.iter().map(|write| (set.actor.0, &*write.key))).collect();
+    assert_eq!(kept, vec![(2, "k")], "node 2 may never return");
+    assert_eq!(bench.nodes[1].status().counters.set_aside, 1);
+}
+
 #[test]
 fn a_node_takes_nothing_over_before_its_tail_is_on_its_disk() {
     let (mut bench, _) = with_a_tail();

@@ -112,6 +112,7 @@ const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
     (Mutant::FinishWithoutLeavers, &["finish"], 1_001_362),
     (Mutant::MoveNotMinimal, &["minimal_moves"], 6),
     (Mutant::EvictedTailDropped, &["set_aside"], 2),
+    (Mutant::OthersTailsDropped, &["set_aside"], 1_001_932),
     // A reshard that waits for the actor is noticed before the run's end is looked at.
     (Mutant::CutActorKept, &["nothing_left", "liveness"], 1_000_044),
     (Mutant::TransferAboveCut, &["cut_holds", "write_concern"], 1_000_263),

@@ -122,5 +122,6 @@ pub(super) fn is_of_changes(mutant: Mutant) -> bool {
             | Mutant::OldReplicaKept
             | Mutant::AbortAfterSwitch
             | Mutant::EvictedTailDropped
+            | Mutant::OthersTailsDropped
     )
 }
