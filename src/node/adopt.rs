@@ -295,6 +295,7 @@ impl Node {
             }
             self.begin_import(before);
         }
+        self.drop_what_was_cut();
         let heard = self.heard_actors();
         self.applied = self.applied.iter().filter(|(actor, _)| heard.contains(actor)).collect();
         self.stability.durable = self.stability.durable.iter().filter(|(actor, _)| heard.contains(actor)).collect();

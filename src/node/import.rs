@@ -81,7 +81,7 @@ impl Node {
     pub(super) fn begin_import(&mut self, before: &Config) {
         let begun = self.plan.config.migration().map(|migration| migration.begun);
         if begun == before.migration().map(|migration| migration.begun) {
-            return self.drop_what_was_cut();
+            return;
         }
         if self.transfer.as_ref().is_some_and(|transfer| matches!(transfer.purpose, Purpose::Import(_))) {
             self.transfer = None;
