@@ -1,10 +1,10 @@
 //! What only this node had when its actor was cut off: kept aside, since it was acknowledged here and counts nowhere any more.
 //!
 //! A node that finds that its former actor was cut off forgets what that held, and takes all from its peers under another name. Its
-//! own records above the cut are among nobody's; nor, maybe, are those of an actor that was cut off before, if this node alone still had
-//! them, and how far that one counts was asked anew without it. Before they go they are on this disk, in a file of their own, where an operator finds
-//! them. How far the others have them may not be settled by then: so all goes there that may lie above, which is all that is not
-//! stable, and what counts after all is taken out later.
+//! own records above the cut are among nobody's; nor, maybe, are those of an actor that was cut off before, if this node alone still
+//! had them, and how far that one counts was asked anew without it. Before they go they are on this disk, each actor's in a file of
+//! their own, where an operator finds them. How far the others have them may not be settled by then: so all goes there that may lie
+//! above, which is all that is not stable, and what counts after all is taken out later.
 //!
 //! Until the file is durable no snapshot goes on: it would take the place of the log that they are in.
 
@@ -83,7 +83,7 @@ impl Node {
         }
     }
 
-    /// Actors that were cut off before this node's own, perhaps, which it may alone have had.
+    /// Actors that were cut off, some of which this node may alone have had.
     fn others_cut_off(&self) -> impl Iterator<Item = ActorId> + '_ {
         self.plan.config.cut_off().filter(|_| !planted(Mutant::OthersTailsDropped))
     }

@@ -86,15 +86,14 @@ impl Node {
         if self.transfer.as_ref().is_some_and(|transfer| matches!(transfer.purpose, Purpose::Import(_))) {
             self.transfer = None;
         }
-        self.import_anew();
-        // What is here of their records is of other slots.
-        self.forget_sources(SlotSet::default());
+        // What is here of the former owners' records is of other slots.
+        self.import_from_nothing(SlotSet::default());
     }
 
-    /// Whether a replica that has so much has more of a former owner's actor than counts since that was cut off. The hand-over did not
-    /// wait for it, so nobody was told of that.
-    fn is_beyond_a_cut(&self, has: &VersionVector) -> bool {
-        self.import_sources().into_iter().any(|actor| self.is_taken_beyond_cut(Dot { actor, hlc: has.get(actor) }))
+    /// Whether a replica that has so much of each actor has more of a former owner's than counts since that was cut off. The hand-over
+    /// did not wait for it, so nobody was told of that.
+    fn is_beyond_a_cut(&self, has: impl Fn(ActorId) -> Hlc) -> bool {
+        self.import_sources().into_iter().any(|actor| self.is_taken_beyond_cut(Dot { actor, hlc: has(actor) }))
     }
 
     /// Whether a record came from a former owner, whose actor was cut off below it.
@@ -105,11 +104,11 @@ impl Node {
 
     /// Begins again with what is to come, if part of what has come does not count: what that has replaced cannot be known.
     pub(super) fn drop_what_was_cut(&mut self) {
-        if self.is_beyond_a_cut(&self.applied) {
+        // What is on its way to the disk would be applied later.
+        if self.is_beyond_a_cut(|actor| self.received(actor)) {
             reached(Mark::TakenBeyondCut);
-            self.import_anew();
             let dropped = self.drop_coming_slots();
-            self.forget_sources(dropped);
+            self.import_from_nothing(dropped);
         }
     }
 
@@ -117,13 +116,12 @@ impl Node {
     /// when this shard had them.
     pub(super) fn keep_recovered_imports(&mut self, marks: &mut Marks) {
         let is_switched = self.plan.config.migration().is_none_or(|migration| migration.switched.is_some());
-        let is_beyond = self.is_beyond_a_cut(&self.applied) || self.is_beyond_a_cut(&marks.applied);
+        let is_beyond = self.is_beyond_a_cut(|actor| self.applied.get(actor).max(marks.applied.get(actor)));
         if !is_beyond && (is_switched || self.has_copied()) {
             return;
         }
-        self.import_anew();
         let dropped = if is_switched { SlotSet::default() } else { self.drop_coming_slots() };
-        self.forget_sources(dropped);
+        self.import_from_nothing(dropped);
         marks.applied = self.without_sources(&marks.applied);
     }
 
@@ -135,11 +133,16 @@ impl Node {
         coming
     }
 
-    /// Nothing is known of how far the former owners' actors are applied.
-    fn forget_sources(&mut self, dropped: SlotSet) {
+    /// Takes over anew what is to come, and knows nothing of how far the former owners' actors are applied.
+    fn import_from_nothing(&mut self, dropped: SlotSet) {
+        self.import_anew();
+        let sources = self.import_sources();
+        if sources.is_empty() {
+            return;
+        }
         self.applied = self.without_sources(&self.applied);
         self.stability.durable = self.without_sources(&self.stability.durable);
-        self.import_sources().iter().for_each(|actor| self.journal.forget_received_of(*actor));
+        sources.into_iter().for_each(|actor| self.journal.forget_received_of(actor));
         self.observe(|| Event::ImportsAnew { dropped });
     }
 

@@ -69,6 +69,13 @@ impl Moving {
         self.change(&Change::Remove { node: NodeId(0), how: Departure::Cut });
     }
 
+    /// The takers have more of the lost actor than its own shard.
+    fn lose_with_takers_ahead(&mut self) {
+        self.lose();
+        self.say_all(7);
+        self.takers().into_iter().for_each(|taker| self.say(taker, 9));
+    }
+
     fn takers(&self) -> Vec<ActorId> {
         self.config.replicas(TO).map(|actor| actor.actor).collect()
     }
@@ -81,10 +88,7 @@ impl Moving {
 #[test]
 fn before_the_hand_over_only_the_actors_own_shard_is_asked() {
     let mut moving = Moving::begun();
-    moving.lose();
-    moving.say_all(7);
-    let takers = moving.takers();
-    takers.iter().for_each(|taker| moving.say(*taker, 9));
+    moving.lose_with_takers_ahead();
     assert_eq!(moving.cut(), Change::Cut { actor: GONE, upto: Hlc(7), beyond: BTreeMap::new() });
     moving.change(&moving.cut());
     assert_eq!(moving.config.cut_in(GONE, TO), Some(Hlc(7)));
@@ -115,10 +119,7 @@ fn what_was_handed_over_counts_as_far_as_its_takers_have_it() {
 #[test]
 fn the_end_of_a_move_leaves_the_cut_as_it_is() {
     let mut moving = Moving::switched();
-    moving.lose();
-    moving.say_all(7);
-    let takers = moving.takers();
-    takers.iter().for_each(|taker| moving.say(*taker, 9));
+    moving.lose_with_takers_ahead();
     moving.change(&moving.cut());
     moving.say_all(9);
     assert_eq!(moving.due(), Some(Change::Finish));

@@ -1,5 +1,5 @@
 //! Draws what operators ask for: reshards up, down and to the same count, nodes that join, are moved, leave, and are taken out while they
-//! are down. Some requests come in pairs, at the same time and to different nodes.
+//! are down. Some requests come in pairs, at the same time and to different nodes, and some reshards are called off soon after.
 
 use causeway::{id::NodeId, mutant::Mutant, store::FsyncPolicy};
 use rand::RngExt;
