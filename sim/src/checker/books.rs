@@ -226,10 +226,12 @@ impl Books {
     }
 
     /// The tombstone that a read of 'absent' saw, where only one can be it: the session's past holds a value, and of the deletes
-    /// only one is not older. Where several can be it none is assumed, so the check is weaker there, never wrong.
+    /// only one is not older. Where several can be it none is assumed, so the check is weaker there, never wrong. A value that was
+    /// destroyed in every copy need not have been deleted.
     fn only_tombstone(&self, session: SessionId, key: &str, settled: Option<Order>) -> Option<OpId> {
         let past = &self.session(session).past;
-        let seen = self.writes_of(key).filter(|write| past.contains(write)).filter_map(Operation::smallest).max()?;
+        let is_seen = |write: &&Operation| !write.is_lost && past.contains(write);
+        let seen = self.writes_of(key).filter(is_seen).filter_map(Operation::smallest).max()?;
         let mut candidates = self
             .writes_of(key)
             .filter(|write| write.invocation.kind == Kind::Delete && write.largest().is_none_or(|order| order >= seen));

@@ -51,7 +51,7 @@ mod tests {
     use causeway::node::Event;
 
     use super::*;
-    use crate::checker::litmus::{Litmus, blame};
+    use crate::checker::litmus::{Litmus, Moving, blame};
 
     fn stable(run: &mut Litmus, hlc: u64) -> Option<Property> {
         blame(run.happened(0, Event::Stable(Hlc(hlc))))
@@ -85,6 +85,19 @@ mod tests {
         assert_eq!(stable(&mut run, 20), None);
         let late = run.begin_put(0, "x");
         assert_eq!(blame(run.try_apply_put(late, 0, 20)), Some(Property::StableIsEverywhere));
+    }
+
+    #[test]
+    fn who_was_cut_off_and_does_not_know_may_write_below_it() {
+        for is_cut in [false, true] {
+            let mut run = Moving::before_a_cut(false);
+            if is_cut {
+                run.cut().unwrap();
+            }
+            run.name_stable(9).unwrap();
+            let expected = (!is_cut).then_some(Property::StableIsEverywhere);
+            assert_eq!(blame(run.write_at_the_lost(9)), expected, "cut off: {is_cut}");
+        }
     }
 
     #[test]

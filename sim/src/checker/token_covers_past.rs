@@ -43,7 +43,7 @@ pub fn check(token: &Token, past: &Past, holder: &dyn Display) -> Result<(), Vio
 mod tests {
     use causeway::{
         clock::Dot,
-        id::{ActorId, Epoch},
+        id::{ActorId, Epoch, NodeId},
     };
 
     use super::*;
@@ -75,6 +75,23 @@ mod tests {
         assert_eq!(blame(run.read(1, "y", Outcome::Found(effect))), Some(Property::TokenCoversPast));
         run.token = token(&[(0, 10), (1, 11)]);
         assert_eq!(blame(run.read(1, "y", Outcome::Found(effect))), None);
+    }
+
+    #[test]
+    fn absence_shows_a_tombstone_only_where_nothing_else_can_explain_it() {
+        for is_destroyed in [false, true] {
+            let mut run = Litmus::new();
+            let value = run.put(0, "x", 0, 10);
+            run.read(1, "x", Outcome::Found(value)).unwrap();
+            run.put(2, "y", 2, 11);
+            run.delete(2, "x", 1, 12);
+            if is_destroyed {
+                run.judge.destroy(NodeId(0));
+            }
+            run.token = token(&[(0, 10)]);
+            let expected = (!is_destroyed).then_some(Property::TokenCoversPast);
+            assert_eq!(blame(run.read(1, "x", Outcome::Absent)), expected, "destroyed: {is_destroyed}");
+        }
     }
 
     #[test]

@@ -64,6 +64,17 @@ impl Moving {
         self.run.replicate(self.record.expect("made before"), 0)
     }
 
+    /// Node 3, which is gone, writes on.
+    pub fn write_at_the_lost(&mut self, hlc: u64) -> Result<(), Violation> {
+        let op = self.run.begin_put(2, "later");
+        self.run.try_apply_put(op, 3, hlc)
+    }
+
+    /// A node that is there names a stable time.
+    pub fn name_stable(&mut self, hlc: u64) -> Result<(), Violation> {
+        self.run.happened(0, Event::Stable(Hlc(hlc)))
+    }
+
     fn adopt(&mut self, change: &Change) -> Result<(), Violation> {
         let config = Arc::new(self.config().changed(change).expect("it fits"));
         self.configs.push(config.clone());
