@@ -175,6 +175,10 @@ mutants! {
     SealOverPending => "seal-over-pending",
     /// A reshard can be called off after its slots were handed over.
     AbortAfterSwitch => "abort-after-switch",
+    /// A backup holds what is there when it is asked for.
+    BackupOfNow => "backup-of-now",
+    /// A backup is given while writes up to its time may still come.
+    BackupTooEarly => "backup-too-early",
     /// Who comes back to a shard goes on with the replica that it left there.
     OldReplicaKept => "old-replica-kept",
 }

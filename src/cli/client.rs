@@ -32,6 +32,18 @@ pub struct NodeArgs {
     pub(super) deadline_ms: u64,
 }
 
+impl NodeArgs {
+    /// A client of this node.
+    pub(super) fn client(&self) -> Client {
+        self.client_of(&self.node)
+    }
+
+    /// A client of another node of its cluster.
+    pub(super) fn client_of(&self, address: &str) -> Client {
+        Client::new(address)
+    }
+}
+
 /// `causeway get`.
 #[derive(Debug, clap::Args)]
 pub struct Get {

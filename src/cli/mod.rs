@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is the real world: its environment, clocks and tasks are real")]
 #![expect(clippy::disallowed_macros, reason = "this is what speaks to the terminal")]
 
+pub mod backup;
 pub mod client;
 pub mod cluster;
 pub mod config;
@@ -59,6 +60,10 @@ enum Command {
     Reshard(reshard::ReshardArgs),
     /// Show every node and shard of a cluster
     Status(status::StatusArgs),
+    /// Write the whole cluster, as it was at one time, to files
+    Backup(backup::BackupArgs),
+    /// Write a backup into an empty cluster, with any number of shards
+    Restore(backup::RestoreArgs),
     /// Have one node go on alone with the config log: for when a majority of its voters is lost for good
     ForceRecover(recover::RecoverArgs),
     /// Look into the data folder of a node
@@ -115,6 +120,9 @@ pub enum CliError {
     /// Not everything was answered when the process ended. What was acknowledged is as durable as the fsync policy makes it.
     #[error("the stop was cut short")]
     StopCutShort,
+    /// A backup.
+    #[error(transparent)]
+    Backup(#[from] backup::BackupError),
     /// The session file.
     #[error(transparent)]
     Session(#[from] session::SessionError),
@@ -152,6 +160,8 @@ impl Cli {
             Some(Command::Delete(delete)) => delete.run().await,
             Some(Command::Reshard(reshard)) => reshard.run().await,
             Some(Command::Status(status)) => status.run().await,
+            Some(Command::Backup(backup)) => backup.run().await,
+            Some(Command::Restore(restore)) => restore.run().await,
             Some(Command::ForceRecover(recover)) => recover.run().await,
             Some(Command::Log(log)) => log.run(),
             Some(Command::Config(config)) => say(&config.run()?).map(|()| 0),

@@ -95,6 +95,12 @@ impl Outgoing {
         self
     }
 
+    /// The same with a body that is JSON text already.
+    pub fn json_text(mut self, text: String) -> Self {
+        self.body = text.into();
+        self
+    }
+
     fn request(self, address: &str) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
         let mut request = Request::builder().method(self.method).uri(self.path).header(header::HOST, address);
         if !self.body.is_empty() {

@@ -10,6 +10,7 @@ use super::{json::JsonError, key::KeyError};
 use crate::{
     clock::TokenError,
     error::{NoSuchShard, Refusal},
+    node::NoBackup,
     runtime::control::RecoverError,
 };
 
@@ -91,6 +92,12 @@ pub enum HttpError {
     /// A recovery that could not be made; nothing changed.
     #[error("Config log not recovered: {0}")]
     NotRecovered(#[from] RecoverError),
+    /// A path under `/admin/backup` that names no time, or no slot.
+    #[error("A backup needs a time in milliseconds since the Unix epoch, and its parts a slot below 16384")]
+    BackupPlace,
+    /// The node gives no backup.
+    #[error("{}", backup_text(*.0))]
+    NoBackup(#[from] NoBackup),
     /// The node lost its disk and has not caught up.
     #[error("Node has not caught up")]
     NotReady,
@@ -116,6 +123,7 @@ impl HttpError {
             Self::BodyTimedOut => StatusCode::REQUEST_TIMEOUT,
             Self::NotReady | Self::NotRecovered(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Refused(refusal) => refusal_status(*refusal),
+            Self::NoBackup(why) => backup_status(*why),
             Self::Key(_)
             | Self::BodyBroken
             | Self::Json(_)
@@ -124,6 +132,7 @@ impl HttpError {
             | Self::Token(_)
             | Self::IdempotencyKey
             | Self::WriteConcern
+            | Self::BackupPlace
             | Self::AddressMissing
             | Self::AddressMalformed
             | Self::ShardCount
@@ -143,7 +152,12 @@ impl HttpError {
     /// Whether the same request may succeed in a second without anything being done about it.
     fn passes_soon(&self) -> bool {
         use Refusal::{NoWriter, Overloaded, Starting, Stopping};
-        matches!(self, Self::NotReady | Self::Refused(Starting | NoWriter | Overloaded | Stopping))
+        matches!(
+            self,
+            Self::NotReady
+                | Self::NoBackup(NoBackup::TooEarly(_) | NoBackup::Unsettled)
+                | Self::Refused(Starting | NoWriter | Overloaded | Stopping)
+        )
     }
 }
 
@@ -208,6 +222,25 @@ fn refusal_text(refusal: Refusal) -> &'static str {
         Refusal::NoReshard => "No reshard is under way",
         Refusal::HandedOver => "Too late to abort: no slot is left to be handed over, and the reshard goes on to its end",
         Refusal::Overruled => "The reshard was aborted, or another one followed it",
+    }
+}
+
+fn backup_status(why: NoBackup) -> StatusCode {
+    match why {
+        NoBackup::Late | NoBackup::Busy(_) => StatusCode::CONFLICT,
+        NoBackup::Unsettled | NoBackup::TooEarly(_) => StatusCode::SERVICE_UNAVAILABLE,
+        NoBackup::Unknown => StatusCode::NOT_FOUND,
+    }
+}
+
+fn backup_text(why: NoBackup) -> String {
+    match why {
+        NoBackup::Late => "The time is not ahead of the node's clock; a later one will do".to_owned(),
+        NoBackup::Busy(at) => format!("Another backup is under way, of {}", at.millis()),
+        NoBackup::Unsettled => "Slots move or the node has not caught up; try again later".to_owned(),
+        NoBackup::Unknown => "No such backup: none was begun at this time, or it has ended".to_owned(),
+        NoBackup::TooEarly(None) => "Writes up to this time may still come".to_owned(),
+        NoBackup::TooEarly(Some(node)) => format!("Writes up to this time may still come; {node} holds the stable time back"),
     }
 }
 

@@ -1,12 +1,13 @@
 //! HTTP: the course dialect, health and metrics, the accept loop, and a small client. The only room that names axum.
 //!
-//! A request goes through [`router()`] (which path), one handler (`kvs`, `view`, `shard`, `reshard`, `status`, `admin`, `health`, `scrape`: legal or not, and what
+//! A request goes through [`router()`] (which path), one handler (`kvs`, `view`, `shard`, `reshard`, `status`, `admin`, `backup`, `health`, `scrape`: legal or not, and what
 //! to ask) and the node's [`Handle`](crate::runtime::Handle). The router reads no clock, sets no timer and starts no task: what it needs of time comes in
 //! with [`App::clock`], what bounds a connection in time is in the accept loop. So the same router runs in simulation.
 
 mod accept;
 mod admin;
 mod app;
+mod backup;
 mod body;
 mod client;
 mod error;
@@ -28,6 +29,7 @@ mod write_headers;
 
 pub use accept::{AcceptSettings, Server};
 pub use app::{App, Clock, Limits, MoreMetrics};
+pub use backup::{BackupEntry, BackupPage};
 pub use body::BodyTimedOut;
 pub use client::{Client, ClientError, Outgoing};
 pub use error::HttpError;

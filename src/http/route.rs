@@ -33,6 +33,10 @@ pub enum Route {
     SetAside,
     /// A new generation of the config log.
     ForceRecover,
+    /// A backup of the cluster, at a time.
+    Backup,
+    /// A part of what this node gives for it.
+    BackupPart,
     /// Whether the process answers.
     Livez,
     /// Whether the node has caught up.
@@ -44,7 +48,7 @@ pub enum Route {
 }
 
 impl Route {
-    const SERVED: [Self; 17] = [
+    const SERVED: [Self; 19] = [
         Self::Key,
         Self::EmptyKey,
         Self::View,
@@ -59,6 +63,8 @@ impl Route {
         Self::ConfigLog,
         Self::SetAside,
         Self::ForceRecover,
+        Self::Backup,
+        Self::BackupPart,
         Self::Livez,
         Self::Readyz,
         Self::Metrics,
@@ -81,6 +87,8 @@ impl Route {
             Self::ConfigLog => "/admin/config-log",
             Self::SetAside => "/admin/set-aside",
             Self::ForceRecover => "/admin/force-recover",
+            Self::Backup => "/admin/backup/{at}",
+            Self::BackupPart => "/admin/backup/{at}/{slot}",
             Self::Livez => "/livez",
             Self::Readyz => "/readyz",
             Self::Metrics => "/metrics",

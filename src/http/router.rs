@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{Router, middleware, routing};
 
-use super::{App, admin, error::HttpError, health, kvs, observe, reshard, route::Route, scrape, shard, status, view};
+use super::{App, admin, backup, error::HttpError, health, kvs, observe, reshard, route::Route, scrape, shard, status, view};
 
 /// The API of one node. Needs no timers and starts no tasks, so that it also runs in simulation.
 pub fn router(app: App) -> Router {
@@ -25,6 +25,8 @@ pub fn router(app: App) -> Router {
         .route(Route::ConfigLog.path(), routing::get(admin::config_log))
         .route(Route::SetAside.path(), routing::get(admin::set_aside))
         .route(Route::ForceRecover.path(), routing::put(admin::force_recover))
+        .route(Route::Backup.path(), routing::put(backup::begin).delete(backup::end))
+        .route(Route::BackupPart.path(), routing::get(backup::part))
         .route(Route::Livez.path(), routing::get(health::livez))
         .route(Route::Readyz.path(), routing::get(health::readyz))
         .route(Route::Metrics.path(), routing::get(scrape::get))

@@ -36,6 +36,8 @@ pub struct NodeReport {
     pub memory_bytes: u64,
     /// How far it is behind the shard peer that it is furthest behind, in milliseconds.
     pub lag_ms: Option<u64>,
+    /// Its hybrid logical clock, in milliseconds since the Unix epoch.
+    pub clock_ms: u64,
     /// How far the stable time is behind its clock.
     pub stable_lag_ms: u64,
     /// The node whose report holds the stable time back.
@@ -108,6 +110,7 @@ pub(super) async fn get(State(app): State<Arc<App>>) -> Result<Json<NodeReport>,
         set_aside: status.set_aside,
         memory_bytes: status.memory_bytes,
         lag_ms: status.peers.iter().filter_map(|peer| peer.lag_ms).max(),
+        clock_ms: status.clock_ms,
         stable_lag_ms: status.stable_lag_ms,
         stable_culprit: status.stable_culprit.and_then(address),
         transfer: status.transfer.map(|transfer| transfer_report(&transfer, address(transfer.peer))),

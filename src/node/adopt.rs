@@ -196,6 +196,7 @@ impl Node {
         let seat = (self.actor, self.shard);
         self.drop_coming();
         self.giving.forget_copies();
+        self.drop_backup();
         self.take_places();
         self.note_evictions(&before);
         self.effects.push(Effect::Adopted(config.clone()));

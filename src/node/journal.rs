@@ -362,6 +362,7 @@ impl Node {
         self.clock.observe(write.dot.hlc);
         self.tail.insert(write.clone());
         self.operations.remember_write(&write);
+        self.keep_for_backup(&write);
         let winner = match self.table.apply(&write) {
             Applied::New(order) => order,
             Applied::Known => return,

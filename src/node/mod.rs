@@ -8,11 +8,12 @@
 //! - `replication` pushes with promises; `pull` what is lacking; `transfer` whole slots where the log no longer reaches; `digest` hashes
 //! - `stability` the stable time; `gossip` and `view` who is up; `evict` who was not for too long, `aside` what only that one had;
 //!   `founding` what a node may do with the disk that it found, `lost` if that is not its own
-//! - `status` for operators, `taking` what it counts of transfers, `event` for the simulator's checkers
+//! - `backup` the part of this replica in one of the cluster; `status` for operators, `taking` what it counts of transfers, `event` for the simulator's checkers
 
 mod admin;
 mod adopt;
 mod aside;
+mod backup;
 mod concern;
 mod digest;
 mod event;
@@ -48,6 +49,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
 pub use crate::request::{AdminCommand, Answer, Command, KeyAnswer, KeyRequest, Outcome, Reply, Request};
+pub use backup::{BackupPart, NoBackup};
 pub use event::{Event, WhyNoWrites};
 pub use io::{Effect, Input, JournalCommand, JournalEvent, NotChanged, Now};
 pub use settings::Settings;
@@ -118,6 +120,7 @@ pub struct Node {
     pulls: pull::Pulls,
     transfer: Option<transfer::Transfer>,
     giving: give::Giving,
+    backup: Option<backup::Backup>,
     digest: digest::Digests,
     stability: stability::Stability,
     view: view::View,
@@ -178,6 +181,7 @@ impl Node {
             pulls: pull::Pulls::default(),
             transfer: None,
             giving: give::Giving::default(),
+            backup: None,
             digest: digest::Digests::default(),
             stability: stability::Stability::default(),
             view: view::View::new(&plan.settings),
@@ -268,6 +272,7 @@ impl Node {
         self.keep_importing();
         self.keep_pulling();
         self.keep_transferring();
+        self.keep_backup();
         self.keep_comparing();
         self.keep_stable();
         self.gossip_round();

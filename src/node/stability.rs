@@ -96,8 +96,13 @@ impl Node {
     /// While a snapshot is written nothing more may be forgotten. Its parts are newer than its head, and the log from the head on is
     /// replayed over them: a tombstone that was collected between would be missing when an older record after the head is replayed.
     pub(super) fn move_horizon(&mut self) {
-        let settled = self.stability.stable.min(self.least_applied());
+        let settled = self.settled();
         self.stability.move_horizon(settled);
+    }
+
+    /// Up to where everything is stable, and applied here.
+    pub(super) fn settled(&self) -> Hlc {
+        self.stability.stable.min(self.least_applied())
     }
 
     /// So much is durable, as far as it still counts as applied: what is to come of an import may have been forgotten since.

@@ -27,6 +27,8 @@ pub struct Status {
     pub no_writes: Option<WhyNoWrites>,
     /// Every node of the config, this one included, by id.
     pub peers: Vec<PeerStatus>,
+    /// Milliseconds of the hybrid logical clock: no write here has been made after it.
+    pub clock_ms: u64,
     /// The stable time: everything up to it is applied everywhere.
     pub stable: Hlc,
     /// How far the stable time is behind this node's clock, in milliseconds.
@@ -143,6 +145,7 @@ impl Node {
             serves: self.standing.serves() && self.standing.caught_up(),
             no_writes: self.standing.writes().err(),
             peers,
+            clock_ms: self.clock.last().millis().max(self.now.wall_ms),
             stable,
             stable_lag_ms: self.now.wall_ms.saturating_sub(stable.millis()),
             stable_culprit: self.stable_culprit(),

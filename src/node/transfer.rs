@@ -251,6 +251,7 @@ impl Node {
     }
 
     fn install_part(&mut self, part: SnapshotPart, purpose: Purpose) {
+        self.drop_backup();
         if let Purpose::Repair(_) = purpose {
             part.entries.iter().for_each(|(key, versions)| self.table.correct(key, versions));
         }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Call, Env, Handle, Incoming, Sent,
+    BackupCall, Call, Env, Handle, Incoming, Sent,
     journal::{self, JournalError, JournalOptions, JournalStats},
 };
 use crate::{
@@ -250,10 +250,24 @@ impl<E: Env> Driver<E> {
             Call::SetAside(reply) => {
                 let _ = reply.send(self.node.set_aside());
             }
+            Call::Backup(call) => self.backup(call),
             Call::Stop(reply) => {
                 self.node.stop();
                 self.stopping = Some(Stopping { reply, until_us: self.env.now().monotonic_us + STOP_PATIENCE_US });
             }
+        }
+    }
+
+    fn backup(&mut self, call: BackupCall) {
+        let now = self.env.now();
+        match call {
+            BackupCall::Begin(at, reply) => {
+                let _ = reply.send(self.node.begin_backup(now, at));
+            }
+            BackupCall::Part { at, from, bytes, reply } => {
+                let _ = reply.send(self.node.backup_part(now, at, from, bytes));
+            }
+            BackupCall::End(at) => self.node.end_backup(at),
         }
     }
 

@@ -5,8 +5,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
+    clock::Hlc,
     error::Refusal,
-    node::{Reply, Request, Status},
+    id::{ShardId, Slot},
+    node::{BackupPart, NoBackup, Reply, Request, Status},
     placement::Config,
     store::SetAside,
 };
@@ -25,8 +27,30 @@ pub enum Call {
     Status(oneshot::Sender<Status>),
     /// What the node keeps aside.
     SetAside(oneshot::Sender<Vec<SetAside>>),
+    /// A part of a backup.
+    Backup(BackupCall),
     /// Stop cleanly: answer what waits, make everything durable, end. Answered when that is done.
     Stop(oneshot::Sender<()>),
+}
+
+/// What the driver is asked about a backup at a time.
+#[derive(Debug)]
+pub enum BackupCall {
+    /// To begin it.
+    Begin(Hlc, oneshot::Sender<Result<ShardId, NoBackup>>),
+    /// Its slots from one on.
+    Part {
+        /// The time.
+        at: Hlc,
+        /// The first slot.
+        from: Slot,
+        /// About how many bytes of them.
+        bytes: u64,
+        /// Where they go.
+        reply: oneshot::Sender<Result<BackupPart, NoBackup>>,
+    },
+    /// To end it.
+    End(Hlc),
 }
 
 /// A cheap, shared way into one running node.
@@ -78,6 +102,25 @@ impl Handle {
         let (reply, answer) = oneshot::channel();
         self.calls.send(Call::SetAside(reply)).await.ok()?;
         answer.await.ok()
+    }
+
+    /// Begins a backup: the shard of which this node gives its part. `None` when it is gone.
+    pub async fn begin_backup(&self, at: Hlc) -> Option<Result<ShardId, NoBackup>> {
+        let (reply, answer) = oneshot::channel();
+        self.calls.send(Call::Backup(BackupCall::Begin(at, reply))).await.ok()?;
+        answer.await.ok()
+    }
+
+    /// About so many bytes of a backup, from a slot on; `None` when the node is gone.
+    pub async fn backup_part(&self, at: Hlc, from: Slot, bytes: u64) -> Option<Result<BackupPart, NoBackup>> {
+        let (reply, answer) = oneshot::channel();
+        self.calls.send(Call::Backup(BackupCall::Part { at, from, bytes, reply })).await.ok()?;
+        answer.await.ok()
+    }
+
+    /// Ends a backup. Needs no answer: one that is not ended ends by itself.
+    pub async fn end_backup(&self, at: Hlc) {
+        let _ = self.calls.send(Call::Backup(BackupCall::End(at))).await;
     }
 
     /// Waits until the node is gone, for whatever reason.

@@ -11,4 +11,4 @@ pub mod tokio;
 pub use config_log::{ConfigLog, start_config_log, tell_members};
 pub use driver::{Changes, Proposal, StartPlan, Started, start};
 pub use env::{Disk, DiskFile, Env, Incoming, Sent};
-pub use handle::{Call, Handle};
+pub use handle::{BackupCall, Call, Handle};

@@ -160,6 +160,12 @@ impl Table {
         &self.slots
     }
 
+    /// The contents as they are now, to be changed apart from these. Forgets nothing of them later.
+    pub fn copy(&self) -> Self {
+        let (slots, sizes) = (self.slots.clone(), self.sizes.clone());
+        Self { slots, sizes, horizon: self.horizon, ..Self::default() }
+    }
+
     /// Forgets what the horizon allows: dependencies, the names of operations, winning tombstones; at most `limit` versions of
     /// each kind. Gives the tombstones that were collected. A horizon only moves on: each of its times is the largest given yet.
     pub fn stabilise(&mut self, horizon: Horizon, limit: usize) -> Vec<(Key, Order)> {

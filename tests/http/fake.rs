@@ -15,9 +15,9 @@ use causeway::{
     error::Refusal,
     http::{App, HttpMetrics, Limits, MoreMetrics, router},
     id::{ActorId, Epoch, NodeId, ShardId},
-    node::{Answer, Counters, KeyAnswer, Outcome, PeerStatus, Reply, Request, Status},
+    node::{Answer, BackupPart, Counters, KeyAnswer, NoBackup, Outcome, PeerStatus, Reply, Request, Status},
     placement::{Config, Founding},
-    runtime::{Call, Handle},
+    runtime::{BackupCall, Call, Handle},
     store::{SetAside, Value as StoredValue, Write},
 };
 use http_body_util::BodyExt;
@@ -42,6 +42,7 @@ pub fn first_config() -> Config {
 struct Script {
     reply: Reply,
     status: Status,
+    backup: Result<BackupPart, NoBackup>,
     asked: Vec<Request>,
 }
 
@@ -92,7 +93,7 @@ impl Fake {
         crate::logs::listen();
         let config = Arc::new(config);
         let (handle, calls) = Handle::new(config, 16);
-        let script = Arc::new(Mutex::new(Script { reply, status: status(), asked: Vec::new() }));
+        let script = Arc::new(Mutex::new(Script { reply, status: status(), backup: Err(NoBackup::Unknown), asked: Vec::new() }));
         tokio::spawn(serve(calls, script.clone()));
         let request_us = Arc::new(AtomicU64::new(1_000));
         let (now_us, step_us) = (AtomicU64::default(), request_us.clone());
@@ -126,6 +127,12 @@ impl Fake {
     /// Changes what the node says of itself.
     pub fn with_status(self, change: impl FnOnce(&mut Status)) -> Self {
         change(&mut self.script.lock().unwrap().status);
+        self
+    }
+
+    /// What the node gives for a backup.
+    pub fn giving(self, backup: Result<BackupPart, NoBackup>) -> Self {
+        self.script.lock().unwrap().backup = backup;
         self
     }
 
@@ -187,6 +194,7 @@ fn status() -> Status {
         serves: true,
         no_writes: None,
         peers: (0..6).map(peer).collect(),
+        clock_ms: 2_501,
         stable: Hlc::from_millis(1),
         stable_lag_ms: 2_500,
         stable_culprit: Some(NodeId(2)),
@@ -228,6 +236,11 @@ async fn serve(mut calls: mpsc::Receiver<Call>, script: Arc<Mutex<Script>>) {
             Call::SetAside(reply) => {
                 let _ = reply.send(vec![set_aside()]);
             }
+            Call::Backup(call) => match call {
+                BackupCall::Begin(_, reply) => drop(reply.send(script.backup.clone().map(|part| part.shard))),
+                BackupCall::Part { reply, .. } => drop(reply.send(script.backup.clone())),
+                BackupCall::End(_) => {}
+            },
             Call::Stop(reply) => {
                 let _ = reply.send(());
             }

@@ -3,12 +3,13 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use causeway::{
+    clock::Hlc,
     error::Refusal,
     http::HttpMetrics,
-    id::{Epoch, NodeId, ShardId},
-    node::{AdminCommand, Answer, Reply, Request, TransferStatus, WhyNoWrites},
+    id::{Epoch, NodeId, ShardId, Slot},
+    node::{AdminCommand, Answer, BackupPart, NoBackup, Reply, Request, TransferStatus, WhyNoWrites},
     placement::{Change, Config, Progress, Taken, Taking, next},
-    store::Size,
+    store::{Size, Value as StoredValue},
 };
 use serde_json::{Value, json};
 
@@ -151,4 +152,43 @@ async fn a_node_tells_of_itself_the_others_and_the_shards() {
     assert_eq!(slots, [8_192, 8_192, 0]);
     let replicas: usize = shards.iter().map(|shard| shard["replicas"].as_array().map_or(0, Vec::len)).sum();
     assert_eq!(replicas, 6);
+}
+
+#[tokio::test]
+async fn a_backup_is_begun_given_by_slots_and_ended() {
+    let entries = vec![("k".into(), StoredValue::json("[1, 2.50]"))];
+    let part = BackupPart { shard: ShardId(1), next: Some(Slot(300)), entries };
+    let fake = Fake::unasked().giving(Ok(part));
+    let begun = fake.raw("PUT", "/admin/backup/1767225600000", "").await;
+    assert_eq!((begun.status, begun.json()), (200, json!({ "result": "begun", "shard": "s1", "epoch": "0.1" })));
+    let given = fake.raw("GET", "/admin/backup/1767225600000/299", "").await;
+    assert_eq!(given.text, r#"{"shard":"s1","next":300,"entries":[{"key":"k","value":[1, 2.50]}]}"#, "values keep their text");
+    let ended = fake.raw("DELETE", "/admin/backup/1767225600000", "").await;
+    assert_eq!((ended.status, ended.json()), (200, json!({ "result": "ended" })));
+}
+
+#[tokio::test]
+async fn where_there_is_no_backup_that_is_said() {
+    for (why, status, text, again) in [
+        (NoBackup::Late, 409, "The time is not ahead of the node's clock; a later one will do", None),
+        (NoBackup::Busy(Hlc::from_millis(5)), 409, "Another backup is under way, of 5", None),
+        (NoBackup::Unsettled, 503, "Slots move or the node has not caught up; try again later", Some("1")),
+        (NoBackup::Unknown, 404, "No such backup: none was begun at this time, or it has ended", None),
+        (
+            NoBackup::TooEarly(Some(NodeId(2))),
+            503,
+            "Writes up to this time may still come; n2 holds the stable time back",
+            Some("1"),
+        ),
+    ] {
+        let fake = Fake::unasked().giving(Err(why));
+        for got in [fake.raw("PUT", "/admin/backup/7", "").await, fake.raw("GET", "/admin/backup/7/0", "").await] {
+            assert_eq!((got.status, got.json()), (status, json!({ "error": text })));
+            assert_eq!(got.headers.get("retry-after").map(|value| value.to_str().expect("text")), again);
+        }
+    }
+    let fake = Fake::unasked();
+    for (method, path) in [("PUT", "/admin/backup/soon"), ("GET", "/admin/backup/7/16384"), ("GET", "/admin/backup/-1/0")] {
+        assert_eq!(fake.raw(method, path, "").await.status, 400, "{path}");
+    }
 }

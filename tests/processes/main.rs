@@ -7,6 +7,7 @@
 #![expect(clippy::disallowed_methods, reason = "processes live and die in real time")]
 #![expect(clippy::disallowed_macros, reason = "what happened is said beside the verdict")]
 
+mod backup;
 mod binary;
 mod changes;
 mod cluster;

@@ -1,5 +1,6 @@
 //! The node's protocol by hand.
 
+mod backup;
 mod bench;
 mod configs;
 mod cuts;
