@@ -18,6 +18,7 @@ compile_error!(
     "the simulator needs --cfg madsim: it stands in .cargo/config.toml, and any RUSTFLAGS in the environment overrides it"
 );
 
+pub mod backup;
 pub mod blackbox;
 pub mod capsule;
 pub mod checker;

@@ -17,6 +17,8 @@ pub enum Sight {
     LeftOver,
     /// The healed cluster did not answer everything alike at the first look.
     SettledLater,
+    /// A backup was taken.
+    BackedUp,
 }
 
 /// A mark, of the program or of the simulator.
@@ -30,8 +32,15 @@ pub enum Mark {
 
 impl Sight {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::FaultsOverlap, Self::DiskSpared, Self::ProbeFollowed, Self::RetriedElsewhere, Self::LeftOver, Self::SettledLater];
+    pub const ALL: [Self; 7] = [
+        Self::FaultsOverlap,
+        Self::DiskSpared,
+        Self::ProbeFollowed,
+        Self::RetriedElsewhere,
+        Self::LeftOver,
+        Self::SettledLater,
+        Self::BackedUp,
+    ];
 }
 
 impl Mark {
@@ -71,6 +80,7 @@ impl fmt::Display for Sight {
             Self::RetriedElsewhere => "retried-elsewhere",
             Self::LeftOver => "left-over",
             Self::SettledLater => "settled-later",
+            Self::BackedUp => "backed-up",
         })
     }
 }

@@ -12,8 +12,10 @@ use causeway::id::NodeId;
 use serde_json::{Value, json};
 
 use crate::{
+    backup,
     client::NoAnswer,
     cluster::{Cluster, address},
+    marks::{Sight, seen},
     plan::{Request, Wish},
     referee::Referee,
 };
@@ -54,11 +56,19 @@ impl Operator {
     }
 
     async fn ask(self: Arc<Self>, number: usize, request: Request) {
+        match http_request(&request.wish) {
+            Some(asked) => self.change(&request, asked).await,
+            None => self.back_up(request.node).await,
+        }
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+    }
+
+    async fn change(&self, request: &Request, asked: HttpRequest<Bytes>) {
         let nodes: Vec<NodeId> = self.cluster.nodes().collect();
         let first = nodes.iter().position(|node| *node == request.node).unwrap_or_default();
         for turn in 0..nodes.len() {
             let node = nodes[(first + turn) % nodes.len()];
-            match self.cluster.administer(node, http_request(&request.wish)).await {
+            match self.cluster.administer(node, asked.clone()).await {
                 Ok(response) => {
                     self.answered(&request.wish, &response);
                     break;
@@ -68,7 +78,14 @@ impl Operator {
                 Err(NoAnswer::Refused) => {}
             }
         }
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+    }
+
+    /// Takes a backup as `causeway backup` does, in one attempt: faults may end it, and what is whole is judged.
+    async fn back_up(&self, node: NodeId) {
+        if let Some(backup) = backup::take(&self.cluster, node).await {
+            seen(Sight::BackedUp);
+            self.referee.judge(|judge| judge.backed_up(&backup));
+        }
     }
 
     fn answered(&self, wish: &Wish, response: &Response<Bytes>) {
@@ -84,8 +101,8 @@ impl Operator {
     }
 }
 
-/// The request that asks for it.
-pub(crate) fn http_request(wish: &Wish) -> HttpRequest<Bytes> {
+/// The request that asks for it; none for what takes more than one.
+pub(crate) fn http_request(wish: &Wish) -> Option<HttpRequest<Bytes>> {
     let named = |number: &u16| json!({ "socket-address": address(*number) });
     let (method, path, body) = match wish {
         Wish::Reshard { shards } => (Method::PUT, "/shard/reshard".to_owned(), json!({ "shard-count": shards })),
@@ -93,6 +110,7 @@ pub(crate) fn http_request(wish: &Wish) -> HttpRequest<Bytes> {
         Wish::AddNode { address } => (Method::PUT, "/view".to_owned(), named(address)),
         Wish::RemoveNode { address } => (Method::DELETE, "/view".to_owned(), named(address)),
         Wish::AddMember { address, shard } => (Method::PUT, format!("/shard/add-member/s{shard}"), named(address)),
+        Wish::Backup => return None,
     };
-    HttpRequest::builder().method(method).uri(path).body(body.to_string().into()).expect("a request made of legal parts")
+    Some(HttpRequest::builder().method(method).uri(path).body(body.to_string().into()).expect("a request made of legal parts"))
 }

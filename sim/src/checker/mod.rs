@@ -28,12 +28,14 @@
 //! | [`minimal_moves`] | I22: a reshard moves the fewest slots and leaves all even |
 //! | [`evicted_by_many`] | a node is evicted only when a majority has believed it down for long |
 //! | [`set_aside`] | what only a node had whose actor was cut off is set aside there |
+//! | [`backup_is_a_cut`] | I31: a backup holds the writes up to its time and no others |
 //! | [`nothing_left`] | I24: in the end nothing is on the move |
 
 pub mod a1_stamps;
 pub mod a2_reads;
 pub mod answers;
 pub mod applied_once;
+pub mod backup_is_a_cut;
 pub mod base_first;
 mod books;
 mod configs;

@@ -83,6 +83,8 @@ pub enum Property {
     EvictedByMany,
     /// What only a node had whose actor was cut off is set aside.
     CutOffIsSetAside,
+    /// I31: a backup holds the writes up to its time and no others.
+    BackupIsACut,
     /// I24: in the end nothing is on the move and no dependencies are kept.
     NothingIsLeft,
 }
@@ -146,7 +148,7 @@ fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
 /// Every checker that a planted bug has been seen to need: the files beside this one. Two are not among them, which only their own
 /// tests have seen fail. What `nothing_left` would find shows as a liveness failure first; and a node that a majority hears is hardly
 /// ever believed down by one that reaches the config log, which is what `evicted_by_many` looks for.
-pub const CHECKERS: [&str; 23] = [
+pub const CHECKERS: [&str; 24] = [
     "a1_stamps",
     "a2_reads",
     "token_covers_past",
@@ -170,6 +172,7 @@ pub const CHECKERS: [&str; 23] = [
     "base_first",
     "minimal_moves",
     "set_aside",
+    "backup_is_a_cut",
 ];
 
 impl Property {
@@ -205,6 +208,7 @@ impl Property {
             Self::MovesAreMinimal => "minimal_moves",
             Self::EvictedByMany => "evicted_by_many",
             Self::CutOffIsSetAside => "set_aside",
+            Self::BackupIsACut => "backup_is_a_cut",
             Self::NothingIsLeft => "nothing_left",
         }
     }
@@ -253,6 +257,7 @@ impl fmt::Display for Property {
             Self::MovesAreMinimal => f.write_str("I22 moves are minimal"),
             Self::EvictedByMany => f.write_str("evicted by many"),
             Self::CutOffIsSetAside => f.write_str("what is cut off is set aside"),
+            Self::BackupIsACut => f.write_str("I31 a backup is a cut"),
             Self::NothingIsLeft => f.write_str("I24 nothing is left"),
         }
     }

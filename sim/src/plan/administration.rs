@@ -45,6 +45,8 @@ pub enum Wish {
         /// Which shard.
         shard: u16,
     },
+    /// A backup of the whole cluster.
+    Backup,
 }
 
 impl fmt::Display for Request {
@@ -61,6 +63,7 @@ impl fmt::Display for Wish {
             Self::AbortReshard => f.write_str("abort the reshard"),
             Self::AddNode { address } => write!(f, "add node {address}"),
             Self::RemoveNode { address } => write!(f, "remove node {address}"),
+            Self::Backup => f.write_str("take a backup"),
             Self::AddMember { address, shard } => write!(f, "add node {address} to s{shard}"),
         }
     }

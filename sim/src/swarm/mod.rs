@@ -84,7 +84,8 @@ impl Plan {
         plan.faults = schedule(&plan, &kinds, random);
         if let Some(requests) = requests {
             let asked = requests.plan(&plan, &mut streams.numbered(Purpose::Operators, 1));
-            plan.requests = requests.with_aborts(&plan, asked, &mut streams.numbered(Purpose::Operators, 4));
+            let asked = requests.with_aborts(&plan, asked, &mut streams.numbered(Purpose::Operators, 4));
+            plan.requests = requests.with_backups(&plan, asked, &mut streams.numbered(Purpose::Operators, 5));
         }
         plan.operations = load.operations(streams, plan.nodes, plan.faults_ms);
         plan

@@ -11,6 +11,9 @@ use crate::plan::{Losses, Plan, Request, Wish};
 /// The most shards that anybody asks for.
 const MOST_SHARDS: u16 = 4;
 
+/// The most backups of a run.
+const MOST_BACKUPS: u32 = 4;
+
 /// How operators behave in a run.
 #[derive(Debug, Clone)]
 pub(super) struct Requests {
@@ -81,6 +84,17 @@ impl Requests {
         requests
     }
 
+    /// With backups of the cluster between them.
+    pub fn with_backups(&self, plan: &Plan, mut requests: Vec<Request>, random: &mut ChaCha8Rng) -> Vec<Request> {
+        for _ in 0..random.random_range(0..=MOST_BACKUPS) {
+            let at_ms = random.random_range(0..plan.faults_ms);
+            let node = NodeId(random.random_range(0..u32::from(plan.nodes)));
+            requests.push(Request { at_ms, node, wish: Wish::Backup });
+        }
+        requests.sort_by_key(|request| request.at_ms);
+        requests
+    }
+
     fn wish(&self, plan: &Plan, spares: &mut std::ops::Range<u16>, random: &mut ChaCha8Rng) -> Wish {
         let [reshards, added, removed] = self.shares;
         let dice = random.random_range(0..100);
@@ -123,5 +137,7 @@ pub(super) fn is_of_changes(mutant: Mutant) -> bool {
             | Mutant::AbortAfterSwitch
             | Mutant::EvictedTailDropped
             | Mutant::OthersTailsDropped
+            | Mutant::BackupOfNow
+            | Mutant::BackupTooEarly
     )
 }

@@ -9,7 +9,8 @@ use causeway::{
 
 use super::Judge;
 use crate::{
-    checker::{Property, Violation, base_first, cut_holds, finish, minimal_moves, one_config},
+    backup::Backup,
+    checker::{Property, Violation, backup_is_a_cut, base_first, cut_holds, finish, minimal_moves, one_config},
     plan::Wish,
 };
 
@@ -47,6 +48,14 @@ impl Judge {
         self.heed(base_first::check(&self.replicas, node, begun))?;
         self.replicas.note_copied(node, begun);
         Ok(())
+    }
+
+    /// A backup came.
+    ///
+    /// # Errors
+    /// It does not hold what was there at its time.
+    pub fn backed_up(&self, backup: &Backup) -> Result<(), Violation> {
+        self.heed(backup_is_a_cut::check(&self.replicas, backup))
     }
 
     /// An operator's request was answered.
