@@ -9,8 +9,8 @@
 //!             |
 //!           node                                  the protocol: (now, input) -> effects; sans-IO, sans-async
 //!             |
-//!          runtime   trait Env + one async driver the only code that awaits on a node's behalf
-//!         /       \
+//!   tls    runtime   trait Env + one async driver the only code that awaits on a node's behalf
+//!     \   /       \
 //!  runtime/tokio   sim (madsim)                   two worlds, one conformance suite
 //!  http, cli, main
 //! ```
@@ -32,3 +32,4 @@ pub mod placement;
 pub mod request;
 pub mod runtime;
 pub mod store;
+pub mod tls;

@@ -98,6 +98,7 @@ mod real {
                 me: self.config.member(node).expect("a member").clone(),
                 addresses: self.addresses.values().map(|address| (address.clone(), address.clone())).collect(),
                 links: LinkSettings::default(),
+                tls: None,
             };
             let folder = self.folder.path().join(node.to_string());
             let disk = in_time(|| FolderDisk::open(&folder)).await;

@@ -53,7 +53,7 @@ impl Cluster {
             None => rebind(address).await,
         };
         let addresses = self.addresses.iter().map(|(node, listens)| (format!("node{}:8090", node.0), listens.clone())).collect();
-        Peers::start(listener, &PeerOptions { config: self.config.clone(), me, addresses, links })
+        Peers::start(listener, &PeerOptions { config: self.config.clone(), me, addresses, links, tls: None })
     }
 
     /// What node 0 would say to node 1.

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     http::{Client, HttpMetrics, Outgoing, Server, waiting_router},
     placement::Config,
-    runtime::tokio::{Introduction, peer_address, who_belongs},
+    runtime::tokio::{Called, Introduction, peer_address, who_belongs},
 };
 
 /// How long a member may take to say who belongs to the cluster.
@@ -53,7 +53,8 @@ async fn ask_around(plan: &Plan) -> Place {
 async fn ask(plan: &Plan, other: &str) -> Option<Place> {
     let given = plan.peer_addresses.get(other).cloned();
     let listens = given.or_else(|| peer_address(other).ok())?;
-    match who_belongs(&listens, &plan.address, ANSWER).await {
+    let called = Called { address: other, listens: &listens, tls: None };
+    match who_belongs(&called, &plan.address, ANSWER).await {
         Ok(Introduction::Belongs(config)) => Place::in_config(plan, config, Founding::Never),
         Ok(Introduction::Stranger) => {
             add_to_view(other, &plan.address).await;

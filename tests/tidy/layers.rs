@@ -15,7 +15,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("src/message.rs", &["id", "error", "mark", "mutant", "clock", "placement", "store", "request"]),
     ("src/node", BELOW_RUNTIME),
     ("src/runtime", &["id", "error", "mark", "mutant", "clock", "placement", "store", "request", "message", "node"]),
-    ("src/http", &["id", "error", "mark", "mutant", "clock", "placement", "store", "request", "message", "node", "runtime"]),
+    ("src/runtime/tokio", &["id", "error", "mark", "mutant", "clock", "placement", "store", "request", "message", "node", "tls"]),
+    ("src/tls", &["placement"]),
+    (
+        "src/http",
+        &["id", "error", "mark", "mutant", "clock", "placement", "store", "request", "message", "node", "runtime", "tls"],
+    ),
 ];
 const WORDS: &[&str] = &["id", "error", "mark", "mutant"];
 const BELOW_RUNTIME: &[&str] = &["id", "error", "mark", "mutant", "clock", "placement", "store", "request", "message"];
@@ -47,6 +52,10 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("tower", &["src/http"]),
     ("hyper", &["src/http", "src/cli"]),
     ("hyper_util", &["src/http", "src/cli"]),
+    ("rcgen", &["src/tls"]),
+    ("webpki", &["src/tls"]),
+    ("rustls", ENTRANCES),
+    ("tokio_rustls", ENTRANCES),
     ("figment", &["src/cli", "src/runtime/tokio"]),
     ("clap", &["src/cli", "src/main.rs"]),
     ("tokio::net", TOKIO),
@@ -57,6 +66,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("tokio::spawn", TOKIO),
     ("tokio::runtime", TOKIO),
 ];
+const ENTRANCES: &[&str] = &["src/tls", "src/runtime/tokio", "src/http"];
 const TOKIO: &[&str] = &[
     "src/runtime/tokio",
     "src/http/accept",

@@ -2,7 +2,9 @@
 //!
 //! A connection carries one direction only. The caller sends a [`Hello`], the called node answers with a [`Verdict`], and from then
 //! on the caller sends frames. A cluster's id is derived from its first config, so one whose variables differ on some node refuses
-//! to mix. A caller of an older generation is let in: what it says is not heard, and it is told that it is behind.
+//! to mix. Within TLS the caller's certificate must name the address that it says. A caller of an older generation is let in: what it
+//! says is not heard, and it may ask for what it missed. The epoch is in each message and not in the hello, since a link may outlive a
+//! generation.
 //!
 //! A node that knows no config yet says [`Greeting::WhoBelongs`] and gets an [`Introduction`].
 
@@ -91,6 +93,9 @@ pub enum Refused {
         /// Who answers.
         is: NodeId,
     },
+    /// The caller's certificate is that of another node.
+    #[error("{0}")]
+    NotProven(String),
 }
 
 /// Whether a caller is let in by the node `me`.

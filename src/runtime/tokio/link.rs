@@ -9,16 +9,16 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use thiserror::Error;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    io::{self as tokio_io, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     time::{Instant, sleep},
 };
 
 use super::{
-    greet::{CallBounds, GreetError, greet},
+    greet::{CallBounds, Called, GreetError, greet},
     hello::{Greeting, HELLO_BYTES_CAP, Hello, Refused, Verdict},
     peers::Links,
     queue::Queue,
+    stream::PeerStream,
 };
 use crate::runtime::Incoming;
 
@@ -54,6 +54,8 @@ pub(super) struct Link {
     pub(super) links: Arc<Links>,
     /// What we say first; names the peer.
     pub(super) hello: Hello,
+    /// The peer's address in views.
+    pub(super) peer: String,
     /// Where the peer listens for its peers.
     pub(super) address: String,
     /// What waits to be sent.
@@ -96,20 +98,40 @@ impl Link {
     }
 
     /// A connection on which the peer has let us in.
-    async fn call(&self) -> Result<TcpStream, LinkError> {
+    async fn call(&self) -> Result<PeerStream, LinkError> {
         let bounds = CallBounds { connect: self.links.timeout(), answer: VERDICT_WAIT, answer_bytes: HELLO_BYTES_CAP };
-        let (stream, verdict) = greet::<Verdict>(&self.address, &Greeting::Link(self.hello.clone()), bounds).await?;
+        let called = Called { address: &self.peer, listens: &self.address, tls: self.links.tls() };
+        let (stream, verdict) = greet::<Verdict>(&called, &Greeting::Link(self.hello.clone()), bounds).await?;
         verdict?;
         Ok(stream)
     }
 
     /// Writes what is queued until the connection breaks. When this returns, the socket and all that it held are gone.
-    async fn carry(&self, mut stream: TcpStream) -> Result<Infallible, LinkError> {
+    async fn carry(&self, stream: PeerStream) -> Result<Infallible, LinkError> {
         self.links.stats.connected.add(1);
         self.queue.open();
-        let (mut reader, mut writer) = stream.split();
+        let result = match stream {
+            PeerStream::Plain(mut stream) => {
+                let (reader, writer) = stream.split();
+                self.write_until_broken(reader, writer).await
+            }
+            PeerStream::Tls(stream) => {
+                let (reader, writer) = tokio_io::split(stream);
+                self.write_until_broken(reader, writer).await
+            }
+        };
+        self.queue.close();
+        self.links.stats.broken.add(1);
+        result
+    }
+
+    async fn write_until_broken(
+        &self,
+        mut reader: impl AsyncRead + Unpin,
+        mut writer: impl AsyncWrite + Unpin,
+    ) -> Result<Infallible, LinkError> {
         let mut talkback = [0];
-        let result = tokio::select! {
+        tokio::select! {
             biased;
             read = reader.read(&mut talkback) => match read {
                 Ok(0) => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
@@ -119,17 +141,19 @@ impl Link {
             error = async {
                 loop {
                     let batch = self.queue.batch().await;
-                    if let Err(error) = writer.write_all(&batch).await {
+                    let written = async {
+                        writer.write_all(&batch).await?;
+                        // Within TLS what was written may wait for the socket.
+                        writer.flush().await
+                    };
+                    if let Err(error) = written.await {
                         break error;
                     }
                     self.links.stats.writes.add(1);
                     self.links.stats.sent_bytes.add(batch.len() as u64);
                 }
             } => Err(error.into()),
-        };
-        self.queue.close();
-        self.links.stats.broken.add(1);
-        result
+        }
     }
 }
 

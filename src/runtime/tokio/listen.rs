@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use serde::Serialize;
 use thiserror::Error;
 use tokio::{
@@ -27,6 +27,7 @@ use super::{
     peers::Links,
     read::{ReadError, read_frame},
     socket,
+    stream::PeerStream,
 };
 use crate::{id::NodeId, runtime::Incoming};
 
@@ -43,6 +44,9 @@ enum Closed {
     /// No hello in time.
     #[error("no hello within {} s", HELLO_WAIT.as_secs())]
     Silent,
+    /// The caller has shown no certificate of ours, or does not even speak TLS.
+    #[error("no handshake: {0}")]
+    Handshake(io::Error),
     /// The connection broke, ended, or held no frame.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -100,14 +104,13 @@ impl Listener {
             while connections.try_join_next().is_some() {}
             let listener = listener.clone();
             connections.spawn(async move {
-                let mut connection = Connection { listener, stream, decoder: FrameDecoder::new(HELLO_BYTES_CAP) };
-                let greeted = connection.greet().await;
+                let greeted = Connection::greeted(listener.clone(), stream).await;
                 drop(stranger);
                 let closed = match greeted {
-                    Ok(peer) => connection.read(peer).await,
+                    Ok((mut connection, peer)) => connection.read(peer).await,
                     Err(closed) => closed,
                 };
-                connection.listener.count(&closed);
+                listener.count(&closed);
                 match closed {
                     Closed::Introduced => tracing::debug!(%caller, "a node asked who belongs to the cluster"),
                     closed => tracing::warn!(%caller, reason = %closed, "closed a peer's connection"),
@@ -119,7 +122,7 @@ impl Listener {
     fn count(&self, closed: &Closed) {
         match closed {
             Closed::Read(ReadError::Frame(_)) => self.links.stats.bad_frames.add(1),
-            Closed::Refused(_) => self.links.stats.refused.add(1),
+            Closed::Refused(_) | Closed::Handshake(_) => self.links.stats.refused.add(1),
             _ => {}
         }
     }
@@ -134,20 +137,37 @@ impl Listener {
 /// One accepted connection.
 struct Connection {
     listener: Arc<Listener>,
-    stream: TcpStream,
+    stream: PeerStream,
     decoder: FrameDecoder,
 }
 
 impl Connection {
     /// Hears who calls; a caller that is not let in is told why.
-    async fn greet(&mut self) -> Result<NodeId, Closed> {
-        socket::prepare(&self.stream, self.listener.links.timeout())?;
-        let first = timeout(HELLO_WAIT, read_frame(&mut self.stream, &mut self.decoder)).await;
-        let first = first.map_err(|_| Closed::Silent)??;
+    async fn greeted(listener: Arc<Listener>, stream: TcpStream) -> Result<(Self, NodeId), Closed> {
+        socket::prepare(&stream, listener.links.timeout())?;
+        let first = timeout(HELLO_WAIT, Self::first_frame(listener, stream)).await;
+        let (mut connection, first) = first.map_err(|_| Closed::Silent)??;
+        let peer = connection.admit(&first).await?;
+        Ok((connection, peer))
+    }
+
+    async fn first_frame(listener: Arc<Listener>, stream: TcpStream) -> Result<(Self, Bytes), Closed> {
+        let stream = PeerStream::accept(stream, listener.links.tls()).await.map_err(Closed::Handshake)?;
+        let mut connection = Self { listener, stream, decoder: FrameDecoder::new(HELLO_BYTES_CAP) };
+        let first = read_frame(&mut connection.stream, &mut connection.decoder).await?;
+        Ok((connection, first))
+    }
+
+    async fn admit(&mut self, first: &[u8]) -> Result<NodeId, Closed> {
         let config = self.listener.links.config();
-        let judged = match postcard::from_bytes(&first) {
-            Ok(Greeting::Link(hello)) => judge(&hello, &config, self.listener.links.me()).map(|()| hello.from),
-            Ok(Greeting::WhoBelongs { address }) => return self.introduce(&Introduction::to(&address, config)).await,
+        let judged = match postcard::from_bytes(first) {
+            Ok(Greeting::Link(hello)) => {
+                self.proven(&hello.address).and_then(|()| judge(&hello, &config, self.listener.links.me())).map(|()| hello.from)
+            }
+            Ok(Greeting::WhoBelongs { address }) => {
+                self.proven(&address)?;
+                return self.introduce(&Introduction::to(&address, config)).await;
+            }
             Err(_) => Err(Refused::NoHello),
         };
         match judged {
@@ -158,6 +178,10 @@ impl Connection {
                 Err(refused.into())
             }
         }
+    }
+
+    fn proven(&self, address: &str) -> Result<(), Refused> {
+        self.stream.proves(address).map_err(|error| Refused::NotProven(error.to_string()))
     }
 
     async fn introduce(&mut self, introduction: &Introduction) -> Result<NodeId, Closed> {
@@ -175,7 +199,8 @@ impl Connection {
         let mut bytes = BytesMut::new();
         let payload = postcard::to_stdvec(answer).map_err(io::Error::other)?;
         encode_frame(&payload, &mut bytes)?;
-        Ok(self.stream.write_all(&bytes).await?)
+        self.stream.write_all(&bytes).await?;
+        Ok(self.stream.flush().await?)
     }
 
     /// Reads a peer's frames until the connection ends or a newer one takes its place.

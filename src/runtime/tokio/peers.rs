@@ -18,6 +18,7 @@ use super::{
     peer_address,
     queue::{Queue, QueueBounds},
     stats::LinkStats,
+    tls::PeerTls,
 };
 use crate::{
     id::{Incarnation, NodeId},
@@ -57,6 +58,8 @@ pub struct PeerOptions {
     pub addresses: BTreeMap<String, String>,
     /// Bounds.
     pub links: LinkSettings,
+    /// What this node proves itself with, and asks of the others; in clear without.
+    pub tls: Option<PeerTls>,
 }
 
 /// All links of a node. They end when this is dropped or shut down.
@@ -150,6 +153,11 @@ impl Links {
         self.options.me.node
     }
 
+    /// What this node proves itself with.
+    pub(super) fn tls(&self) -> Option<&PeerTls> {
+        self.options.tls.as_ref()
+    }
+
     /// How long data may stay unacknowledged.
     pub(super) fn timeout(&self) -> Duration {
         Duration::from_millis(self.options.links.link_timeout_ms)
@@ -158,9 +166,8 @@ impl Links {
     /// Calls a peer, if it is not called already.
     pub(super) fn reach(self: &Arc<Self>, peer: NodeId) {
         let config = self.config();
-        let Some(address) = config.member(peer).filter(|_| peer != self.me()).and_then(|member| self.address_of(member)) else {
-            return;
-        };
+        let Some(member) = config.member(peer).filter(|_| peer != self.me()) else { return };
+        let Some(address) = self.address_of(member) else { return };
         let mut queues = self.queues.write().unwrap_or_else(PoisonError::into_inner);
         if queues.contains_key(&peer) {
             return;
@@ -176,7 +183,8 @@ impl Links {
         };
         let mut tasks = self.tasks();
         while tasks.try_join_next().is_some() {}
-        tasks.spawn(Link { links: self.clone(), hello, address, queue, seed: random() }.run());
+        let peer = member.address.clone();
+        tasks.spawn(Link { links: self.clone(), hello, peer, address, queue, seed: random() }.run());
     }
 
     /// Whether a peer was taken out of the view: it is called no more once its link has broken, until it calls itself.

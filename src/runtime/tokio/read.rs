@@ -4,7 +4,7 @@ use std::io;
 
 use bytes::Bytes;
 use thiserror::Error;
-use tokio::{io::AsyncReadExt, net::TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::frame::{FrameDecoder, FrameError};
 
@@ -23,7 +23,7 @@ pub enum ReadError {
 }
 
 /// The next frame. Cancel-safe: what was read stays in the decoder.
-pub(super) async fn read_frame(stream: &mut TcpStream, decoder: &mut FrameDecoder) -> Result<Bytes, ReadError> {
+pub(super) async fn read_frame(stream: &mut (impl AsyncRead + Unpin), decoder: &mut FrameDecoder) -> Result<Bytes, ReadError> {
     loop {
         if let Some(frame) = decoder.next_frame()? {
             return Ok(frame);
