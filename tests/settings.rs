@@ -4,10 +4,12 @@ use std::{fs, path::PathBuf, process::Command};
 
 use causeway::{
     cli::{
+        certs::SecureFolder,
         plan::{Plan, PlanError},
         settings::{Flags, KEYS, Loaded, Settings, SettingsError},
     },
     id::NodeId,
+    tls::Validity,
 };
 
 fn environment(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -201,4 +203,99 @@ fn a_wrong_start_ends_with_2_and_says_why() {
     let (code, _, errors) = run(&[], &[]);
     assert_eq!(code, Some(2), "{errors}");
     assert!(errors.contains("SOCKET_ADDRESS") && errors.contains("Usage"), "{errors}");
+}
+
+/// A folder with all that six secure nodes need.
+fn secure_folder() -> (tempfile::TempDir, SecureFolder) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let secure = SecureFolder::at(folder.path().to_owned());
+    secure.make(&six_nodes().view.0, &[], Validity::long()).expect("made");
+    (folder, secure)
+}
+
+fn secure_node(secure: &SecureFolder, node: &str) -> Settings {
+    let [tls_ca_file, tls_cert_file, tls_key_file, client_tokens_file, token_key_file] =
+        secure.settings(node).map(|(_, path)| Some(path));
+    Settings { tls_ca_file, tls_cert_file, tls_key_file, client_tokens_file, token_key_file, ..six_nodes() }
+}
+
+#[test]
+fn security_is_whole_or_not_at_all() {
+    let (_folder, secure) = secure_folder();
+    let whole = secure_node(&secure, "127.0.0.1:8093");
+    let security = Plan::new(&whole).expect("a right start").security.expect("it is secure");
+    assert_eq!(security.admin_listen, "127.0.0.1:28093");
+    assert!(Plan::new(&six_nodes()).expect("a right start").security.is_none());
+
+    let refused = |settings: Settings| Plan::new(&settings).expect_err("a wrong start").to_string();
+    for (missing, settings) in [
+        ("TLS_CA_FILE", Settings { tls_ca_file: None, ..whole.clone() }),
+        ("TLS_CERT_FILE", Settings { tls_cert_file: None, ..whole.clone() }),
+        ("TLS_KEY_FILE", Settings { tls_key_file: None, ..whole.clone() }),
+        ("CLIENT_TOKENS_FILE", Settings { client_tokens_file: None, ..whole.clone() }),
+        ("TOKEN_KEY_FILE", Settings { token_key_file: None, ..whole.clone() }),
+    ] {
+        let told = refused(settings);
+        assert!(told.contains(&format!("needs {missing};")), "{told}");
+    }
+    let by_flag = refused(Settings { secure: true, ..six_nodes() });
+    assert!(by_flag.starts_with("--secure asks") && by_flag.contains("TLS_CA_FILE, TLS_CERT_FILE"), "{by_flag}");
+    let by_address = refused(Settings { admin_listen: Some("127.0.0.1:1".to_owned()), ..six_nodes() });
+    assert!(by_address.starts_with("ADMIN_LISTEN asks"), "{by_address}");
+}
+
+#[test]
+fn each_wrong_file_is_told_and_not_shown() {
+    let (folder, secure) = secure_folder();
+    let whole = secure_node(&secure, "127.0.0.1:8093");
+    let other = secure_node(&secure, "127.0.0.1:8090");
+    let odd = folder.path().join("odd");
+    fs::write(&odd, "s3cret").expect("writable");
+    let odd = Some(odd);
+    for (told, settings) in [
+        ("does not name 127.0.0.1:8093", other.clone()),
+        ("TLS: ", Settings { tls_key_file: other.tls_key_file.clone(), ..whole.clone() }),
+        ("no certificate", Settings { tls_ca_file: odd.clone(), ..whole.clone() }),
+        ("no certificate", Settings { tls_cert_file: odd.clone(), ..whole.clone() }),
+        ("no private key", Settings { tls_key_file: odd.clone(), ..whole.clone() }),
+        ("CLIENT_TOKENS_FILE", Settings { client_tokens_file: odd.clone(), ..whole.clone() }),
+        ("TOKEN_KEY_FILE", Settings { token_key_file: odd, ..whole.clone() }),
+        ("/nowhere", Settings { tls_key_file: Some(PathBuf::from("/nowhere")), ..whole.clone() }),
+        ("ADMIN_LISTEN", Settings { admin_listen: Some("localhost".to_owned()), ..whole.clone() }),
+    ] {
+        let refused = Plan::new(&settings).expect_err("a wrong start").to_string();
+        assert!(refused.contains(told) && !refused.contains("s3cret"), "{refused}");
+    }
+}
+
+#[test]
+fn config_print_shows_where_secrets_are_and_none_of_them() {
+    let (folder, secure) = secure_folder();
+    let settings = secure.settings("127.0.0.1:8093");
+    let variables: Vec<(&str, &str)> =
+        settings.iter().map(|(name, path)| (*name, path.to_str().expect("a plain path"))).collect();
+    let (code, output, errors) = run(&["config", "print", "--secure"], &variables);
+    assert_eq!(code, Some(0), "{errors}");
+    let secure_line = output.lines().find(|line| line.starts_with("secure ")).expect("a line of this key");
+    assert!(secure_line.contains("= true ") && secure_line.ends_with("# flag --secure"), "{secure_line}");
+    for (name, path) in &settings {
+        assert!(output.contains(path.to_str().expect("a plain path")), "{name} is not in {output}");
+    }
+    for entry in fs::read_dir(folder.path()).expect("readable") {
+        let text = fs::read_to_string(entry.expect("an entry").path()).expect("text");
+        for line in text.lines().filter(|line| line.len() > 20) {
+            assert!(!output.contains(line), "{line} is shown");
+        }
+    }
+}
+
+#[test]
+fn a_node_that_is_asked_for_half_a_lock_ends_with_2() {
+    let three = [("SOCKET_ADDRESS", "127.0.0.1:1"), ("VIEW", "127.0.0.1:1"), ("SHARD_COUNT", "1")];
+    let (code, _, errors) = run(&["serve", "--secure"], &three);
+    assert_eq!(code, Some(2), "{errors}");
+    assert!(errors.contains("TLS_CERT_FILE") && errors.contains("causeway certs"), "{errors}");
+    let (code, _, errors) = run(&["get", "a", "--token-file", "/nowhere"], &[]);
+    assert_eq!(code, Some(2), "{errors}");
+    assert!(errors.contains("--ca"), "{errors}");
 }

@@ -9,10 +9,12 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::{
-    CliError, say,
+    CliError,
+    access::{AccessArgs, AccessError},
+    say,
     session::{Session, SessionArgs},
 };
-use crate::http::{Client, Outgoing, key_path};
+use crate::http::{Access, Client, Outgoing, key_path};
 
 /// The key does not exist.
 pub const EXIT_ABSENT: u8 = 1;
@@ -30,17 +32,24 @@ pub struct NodeArgs {
     /// How long to wait for its answer
     #[arg(long, value_name = "MS", default_value_t = 5_000)]
     pub(super) deadline_ms: u64,
+    #[command(flatten)]
+    access: AccessArgs,
 }
 
 impl NodeArgs {
-    /// A client of this node.
-    pub(super) fn client(&self) -> Client {
-        self.client_of(&self.node)
+    /// A client of the node.
+    pub(super) fn client(&self) -> Result<Client, AccessError> {
+        Ok(Client::entering(self.node.as_str(), self.access.open_named()?))
     }
 
     /// A client of another node of its cluster.
-    pub(super) fn client_of(&self, address: &str) -> Client {
-        Client::new(address)
+    pub(super) fn client_of(&self, address: &str) -> Result<Client, AccessError> {
+        Ok(Client::entering(address, self.access()?))
+    }
+
+    /// How the other nodes of its cluster are entered.
+    pub(super) fn access(&self) -> Result<Access, AccessError> {
+        self.access.open()
     }
 }
 
@@ -135,7 +144,7 @@ impl KeyRequest<'_> {
         }
         let request = Outgoing::new(self.method, key_path(self.key)).json(&body);
         let deadline = Duration::from_millis(node.deadline_ms);
-        let (status, answer) = Client::new(node.node.as_str()).send(request, deadline).await?;
+        let (status, answer) = node.client()?.send(request, deadline).await?;
         if let Some(token) = answer["causal-metadata"].as_str() {
             session.remember(token)?;
         }

@@ -13,7 +13,7 @@ use super::{
     plan::Plan,
 };
 use crate::{
-    http::{Client, HttpMetrics, Outgoing, Server, waiting_router},
+    http::{Access, Client, Door, HttpMetrics, Outgoing, Server, guarded_waiting_router, waiting_router},
     placement::Config,
     runtime::tokio::{Called, Introduction, peer_address, who_belongs},
 };
@@ -30,8 +30,12 @@ pub(super) async fn join(plan: &Plan, clients: TcpListener) -> Result<(Place, Tc
     tracing::info!(view = %plan.view.join(","), "waiting to be told which cluster this is");
     let clients = clients.into_std()?;
     let stopping = watch::Sender::new(false);
-    let server =
-        Server { router: waiting_router(&plan.address), settings: plan.accept, metrics: Arc::new(HttpMetrics::default()) };
+    let router = match &plan.security {
+        Some(security) => guarded_waiting_router(&plan.address, security.guard(Door::Clients)),
+        None => waiting_router(&plan.address),
+    };
+    let tls = plan.security.as_ref().map(|security| security.clients.clone());
+    let server = Server { router, settings: plan.accept, metrics: Arc::new(HttpMetrics::default()), tls };
     let waiting = tokio::spawn(server.run(TcpListener::from_std(clients.try_clone()?)?, stopping.subscribe()));
     let place = ask_around(plan).await;
     stopping.send_replace(true);
@@ -53,11 +57,11 @@ async fn ask_around(plan: &Plan) -> Place {
 async fn ask(plan: &Plan, other: &str) -> Option<Place> {
     let given = plan.peer_addresses.get(other).cloned();
     let listens = given.or_else(|| peer_address(other).ok())?;
-    let called = Called { address: other, listens: &listens, tls: None };
+    let called = Called { address: other, listens: &listens, tls: plan.security.as_ref().map(|security| &security.peers) };
     match who_belongs(&called, &plan.address, ANSWER).await {
         Ok(Introduction::Belongs(config)) => Place::in_config(plan, config, Founding::Never),
         Ok(Introduction::Stranger) => {
-            add_to_view(other, &plan.address).await;
+            add_to_view(other, &plan.address, &access(plan)).await;
             None
         }
         Err(error) => {
@@ -68,10 +72,10 @@ async fn ask(plan: &Plan, other: &str) -> Option<Place> {
 }
 
 /// Has a node that was taken out of the view, and runs again, added to it: by whoever of the others takes the request.
-pub(super) async fn return_to_view(config: Arc<Config>, address: String) {
+pub(super) async fn return_to_view(config: Arc<Config>, address: String, access: Access) {
     loop {
         for member in config.members().iter().filter(|member| !member.removed && member.address != address) {
-            if add_to_view(&member.address, &address).await {
+            if add_to_view(&member.address, &address, &access).await {
                 return;
             }
         }
@@ -79,10 +83,15 @@ pub(super) async fn return_to_view(config: Arc<Config>, address: String) {
     }
 }
 
+/// How a node asks other nodes over HTTP: where they let nobody in without a token, its certificate is what lets it in.
+pub(super) fn access(plan: &Plan) -> Access {
+    plan.security.as_ref().map(|security| security.access.clone()).unwrap_or_default()
+}
+
 /// Asks a member to add a node to the view, and says whether it is there.
-async fn add_to_view(member: &str, address: &str) -> bool {
+async fn add_to_view(member: &str, address: &str, access: &Access) -> bool {
     let put = Outgoing::new(Method::PUT, "/view").json(&json!({ "socket-address": address }));
-    match Client::new(member).send(put, CHANGE).await {
+    match Client::entering(member, access.clone()).send(put, CHANGE).await {
         Ok((200 | 201, _)) => true,
         Ok((status, answer)) => {
             tracing::warn!(%member, status, %answer, "not added to the view");

@@ -6,8 +6,11 @@
 #![expect(clippy::disallowed_methods, reason = "this is the real world: its environment, clocks and tasks are real")]
 #![expect(clippy::disallowed_macros, reason = "this is what speaks to the terminal")]
 
+pub mod access;
 pub mod backup;
+pub mod certs;
 pub mod client;
+pub mod client_tokens;
 pub mod cluster;
 pub mod config;
 mod join;
@@ -20,6 +23,7 @@ pub mod plan;
 pub mod probe;
 pub mod recover;
 pub mod reshard;
+pub mod security;
 pub mod serve;
 pub mod session;
 pub mod settings;
@@ -50,6 +54,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Run a whole cluster on this machine until Ctrl-C
     Cluster(cluster::ClusterArgs),
+    /// Make an authority, certificates, keys and tokens for a first try of a secure cluster
+    Certs(certs::CertsArgs),
     /// Print the value of a key
     Get(client::Get),
     /// Give a key a value
@@ -94,6 +100,12 @@ pub enum CliError {
     /// A node that does not answer, or whose answer is no answer.
     #[error(transparent)]
     Client(#[from] crate::http::ClientError),
+    /// A folder of `causeway certs`.
+    #[error(transparent)]
+    Certs(#[from] certs::CertsError),
+    /// Nothing to enter a secure cluster with.
+    #[error(transparent)]
+    Access(#[from] access::AccessError),
     /// The node is not ready.
     #[error("not ready: {0}")]
     NotReady(String),
@@ -139,7 +151,7 @@ impl CliError {
             Self::Folder(_) | Self::Cluster(_) | Self::Listen { .. } | Self::Ended | Self::StopCutShort => 1,
             Self::Journal(JournalError::OtherCluster { .. } | JournalError::OtherNode { .. }) => 2,
             Self::Journal(_) => 1,
-            Self::Settings(_) | Self::Plan(_) | Self::Logs(_) | Self::NoCommand(_) => 2,
+            Self::Settings(_) | Self::Plan(_) | Self::Logs(_) | Self::NoCommand(_) | Self::Access(_) => 2,
             Self::Client(error) if error.may_take_effect() => client::EXIT_UNKNOWN,
             _ => client::EXIT_FAILED,
         }
@@ -155,6 +167,7 @@ impl Cli {
         match self.command {
             Some(Command::Serve(args)) => serve::serve(&args).await,
             Some(Command::Cluster(args)) => args.run().await,
+            Some(Command::Certs(certs)) => certs.run(),
             Some(Command::Get(get)) => get.run().await,
             Some(Command::Put(put)) => put.run().await,
             Some(Command::Delete(delete)) => delete.run().await,

@@ -71,7 +71,7 @@ impl Place {
             me: self.me.clone(),
             addresses: plan.peer_addresses.clone(),
             links: plan.links,
-            tls: None,
+            tls: plan.security.as_ref().map(|security| security.peers.clone()),
         }
     }
 

@@ -1,4 +1,4 @@
-//! From settings to what a node starts with, or to what is wrong with them. Nothing is opened here but the key file. Which config the
+//! From settings to what a node starts with, or to what is wrong with them. Nothing is opened here but files of keys, tokens and certificates. Which config the
 //! node starts with is in `place`: that is on its disk, or with others.
 
 use std::{collections::BTreeMap, fs, io, path::PathBuf, sync::Arc, time::Duration};
@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, fs, io, path::PathBuf, sync::Arc, time::Duratio
 use thiserror::Error;
 
 use super::{
+    security::{Security, SecurityError},
     settings::Settings,
     token_keys::{KeyFileError, parse_token_keys},
 };
@@ -72,6 +73,9 @@ pub enum PlanError {
         /// The longest.
         election_max_ms: u64,
     },
+    /// Security that is not whole.
+    #[error(transparent)]
+    Security(#[from] SecurityError),
     /// An fsync policy that is none.
     #[error("FSYNC: {0}")]
     BadFsync(#[from] NoSuchPolicy),
@@ -120,6 +124,8 @@ pub struct Plan {
     pub tokens: TokenKeys,
     /// Whether anybody who reads this program's source could forge them.
     pub token_key_is_public: bool,
+    /// Who may enter; everybody without.
+    pub security: Option<Security>,
     /// How the journal works. Whose it is, and its salt, are known at the start.
     pub journal: JournalOptions,
     /// Bounds of requests.
@@ -148,6 +154,7 @@ impl Plan {
             Some(peer_address) => checked("PEER_ADDRESS", peer_address)?,
             None => peer_address(&client_listen).map_err(|source| bad("BIND_ADDRESS", source))?,
         };
+        let security = Security::new(settings, &address, &client_listen)?;
         let data_dir = settings.data_dir.clone().unwrap_or_else(|| PathBuf::from("causeway-data").join(&address));
         Ok(Self {
             client_listen,
@@ -163,6 +170,7 @@ impl Plan {
             node: node_settings(settings),
             tokens: tokens(settings)?,
             token_key_is_public: settings.token_key_file.is_none(),
+            security,
             limits: Limits { max_value_bytes: settings.max_value_bytes, slow_request_ms: settings.slow_request_ms },
             accept: accept(settings),
             stop_timeout: Duration::from_millis(settings.stop_timeout_ms),

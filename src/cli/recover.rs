@@ -9,7 +9,7 @@ use super::{
     client::{EXIT_FAILED, NodeArgs},
     say,
 };
-use crate::http::{Client, Outgoing};
+use crate::http::Outgoing;
 
 /// `causeway force-recover`.
 #[derive(Debug, clap::Args)]
@@ -23,7 +23,7 @@ impl RecoverArgs {
     pub(super) async fn run(self) -> Result<u8, CliError> {
         let deadline = Duration::from_millis(self.node.deadline_ms);
         let request = Outgoing::new(Method::PUT, "/admin/force-recover");
-        let (status, answer) = Client::new(self.node.node.as_str()).send(request, deadline).await?;
+        let (status, answer) = self.node.client()?.send(request, deadline).await?;
         if status == 200 {
             return say(&format!("goes on with epoch {}\n", answer["epoch"].as_str().unwrap_or_default())).map(|()| 0);
         }

@@ -2,11 +2,12 @@
 
 use std::{io, sync::Arc};
 
+use futures_util::future::join_all;
 use tokio::{net::TcpListener, sync::watch, time::timeout};
 
 use super::{
     CliError,
-    join::{join, return_to_view},
+    join::{access, join, return_to_view},
     logs::Logs,
     metrics,
     place::Place,
@@ -15,7 +16,7 @@ use super::{
     stop::StopSignal,
 };
 use crate::{
-    http::{App, HttpMetrics, Server, router},
+    http::{App, Door, HttpMetrics, Server, guarded_router, router},
     runtime::{
         ConfigLog, Env, StartPlan, Started,
         journal::JournalStats,
@@ -45,6 +46,10 @@ pub(super) async fn serve(args: &ServeArgs) -> Result<u8, CliError> {
     warn_of_what_is_open(&plan);
     let disk = FolderDisk::open(&plan.data_dir)?;
     let (peers, clients) = (listen(&plan.peer_listen).await?, listen(&plan.client_listen).await?);
+    let operators = match &plan.security {
+        Some(security) => Some(listen(&security.admin_listen).await?),
+        None => None,
+    };
     let (place, clients) = match Place::known(&plan, &disk).await? {
         Some(place) => (place, clients),
         None => tokio::select! {
@@ -61,7 +66,13 @@ pub(super) async fn serve(args: &ServeArgs) -> Result<u8, CliError> {
     };
     let me = &place.me;
     tracing::info!(address = %me.address, node = %me.node, data = %plan.data_dir.display(), "serving");
-    until_stopped(&plan, &node, clients, &mut stop).await
+    until_stopped(&plan, &node, Doors { clients, operators }, &mut stop).await
+}
+
+/// Where requests come in. Without security operators come in where clients do.
+struct Doors {
+    clients: TcpListener,
+    operators: Option<TcpListener>,
 }
 
 /// A node that runs.
@@ -80,15 +91,15 @@ async fn begin(plan: &Plan, place: &Place, env: &TokioEnv) -> Result<Running, Cl
     tell_members(env, &config_log, &started.handle);
     if place.me.removed {
         tracing::info!("was taken out of the view, and asks to be added again");
-        env.spawn(return_to_view(place.config.clone(), place.me.address.clone()));
+        env.spawn(return_to_view(place.config.clone(), place.me.address.clone(), access(plan)));
     }
     Ok(Running { env: env.clone(), started, config_log })
 }
 
-async fn until_stopped(plan: &Plan, node: &Running, clients: TcpListener, stop: &mut StopSignal) -> Result<u8, CliError> {
+async fn until_stopped(plan: &Plan, node: &Running, doors: Doors, stop: &mut StopSignal) -> Result<u8, CliError> {
     let started = &node.started;
     let stopping = watch::Sender::new(false);
-    let mut serving = tokio::spawn(server(plan, node).run(clients, stopping.subscribe()));
+    let mut serving = tokio::spawn(serve_all(servers(plan, node, doors), stopping.subscribe()));
     tokio::select! {
         biased;
         () = started.handle.gone() => return Err(CliError::Ended),
@@ -114,27 +125,49 @@ async fn listen(address: &str) -> Result<TcpListener, CliError> {
 }
 
 fn warn_of_what_is_open(plan: &Plan) {
+    if let Some(security) = &plan.security {
+        tracing::info!(operators = %security.admin_listen, "clients and peers must prove who they are");
+        return;
+    }
     tracing::warn!("traffic of clients and peers is not encrypted and nobody is asked who they are: keep the ports to yourself");
     if plan.token_key_is_public {
         tracing::warn!("without TOKEN_KEY_FILE causal metadata is guarded against damage, not against forgery");
     }
 }
 
-fn server(plan: &Plan, Running { env, started, config_log }: &Running) -> Server {
-    let metrics = Arc::new(HttpMetrics::default());
+async fn serve_all(servers: Vec<(Server, TcpListener)>, stopping: watch::Receiver<bool>) {
+    join_all(servers.into_iter().map(|(server, listener)| server.run(listener, stopping.clone()))).await;
+}
+
+fn servers(plan: &Plan, node: &Running, doors: Doors) -> Vec<(Server, TcpListener)> {
+    let app = app(plan, node);
+    let Some(security) = &plan.security else {
+        let metrics = app.metrics.clone();
+        return vec![(Server { router: router(app), settings: plan.accept, metrics, tls: None }, doors.clients)];
+    };
+    let secure = |door| Server {
+        router: guarded_router(app.clone(), security.guard(door)),
+        settings: plan.accept,
+        metrics: app.metrics.clone(),
+        tls: Some(security.clients.clone()),
+    };
+    let clients = (secure(Door::Clients), doors.clients);
+    std::iter::once(clients).chain(doors.operators.map(|operators| (secure(Door::Admin), operators))).collect()
+}
+
+fn app(plan: &Plan, Running { env, started, config_log }: &Running) -> App {
     let clock = env.clone();
     let (links, journal): (Arc<LinkStats>, Arc<JournalStats>) = (env.link_stats().clone(), started.journal.clone());
-    let app = App {
+    App {
         handle: started.handle.clone(),
         config_log: Some(config_log.clone()),
         tokens: Arc::new(plan.tokens.clone().of_cluster(started.handle.config().cluster())),
         limits: plan.limits,
-        metrics: metrics.clone(),
+        metrics: Arc::new(HttpMetrics::default()),
         clock: Arc::new(move || clock.now().monotonic_us),
         more_metrics: Some(Arc::new(move |registry| {
             metrics::add_links(registry, &links);
             metrics::add_journal(registry, &journal);
         })),
-    };
-    Server { router: router(app), settings: plan.accept, metrics }
+    }
 }

@@ -28,9 +28,11 @@ use crate::{
 const PREFIX: &str = "CAUSEWAY_";
 /// The variable that names the file; not a key itself.
 const FILE_VARIABLE: &str = "CAUSEWAY_CONFIG";
+/// Variables that are not for nodes but for commands that ask them.
+const OTHERS: [&str; 3] = [FILE_VARIABLE, "CAUSEWAY_CA_FILE", "CAUSEWAY_TOKEN_FILE"];
 
 /// Keys whose variables also go by their bare name, as in `SHARD_COUNT`.
-pub const BARE_VARIABLES: [&str; 13] = [
+pub const BARE_VARIABLES: [&str; 18] = [
     "socket_address",
     "view",
     "shard_count",
@@ -41,14 +43,19 @@ pub const BARE_VARIABLES: [&str; 13] = [
     "repair_holdoff_ms",
     "evict_after_ms",
     "token_key_file",
+    "tls_ca_file",
+    "tls_cert_file",
+    "tls_key_file",
+    "client_tokens_file",
+    "admin_listen",
     "fsync",
     "max_memory_bytes",
     "max_value_bytes",
 ];
 
-/// Makes [`Settings`], its defaults, [`Flags`] and [`KEYS`] from one table.
+/// Makes [`Settings`], its defaults, [`Flags`] and [`KEYS`] from one table. What is in brackets is for the flag alone.
 macro_rules! settings {
-    ($($(#[doc = $doc:literal])+ $key:ident: $type:ty = $default:expr;)+) => {
+    ($($(#[doc = $doc:literal])+ $key:ident $([$($flag:tt)+])?: $type:ty = $default:expr;)+) => {
         /// Everything that can be set about a node.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         pub struct Settings {
@@ -64,7 +71,7 @@ macro_rules! settings {
         /// The settings as flags: what is given here is stronger than anything else.
         #[derive(Debug, Clone, Default, clap::Args)]
         pub struct Flags {
-            $($(#[doc = $doc])+ #[arg(long, value_name = "VALUE", hide_short_help = !BARE_VARIABLES.contains(&stringify!($key)))] pub $key: Option<String>,)+
+            $($(#[doc = $doc])+ #[arg(long, value_name = "VALUE", hide_short_help = !BARE_VARIABLES.contains(&stringify!($key)) $(, $($flag)+)?)] pub $key: Option<String>,)+
         }
 
         impl Flags {
@@ -96,6 +103,18 @@ settings! {
     data_dir: Option<PathBuf> = None;
     /// File of token keys, `ID:KEY` a line, KEY being 16 bytes in hex or base64; the first one seals, all are accepted
     token_key_file: Option<PathBuf> = None;
+    /// Let nobody in who does not prove who it is; any of the five settings below turns it on too, and then all are needed
+    secure [num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_short_help = false]: bool = false;
+    /// Certificates in PEM of the authority that has signed the certificates of all nodes
+    tls_ca_file: Option<PathBuf> = None;
+    /// This node's certificate in PEM, and those between it and the authority; it names the socket address's host
+    tls_cert_file: Option<PathBuf> = None;
+    /// The key in PEM that goes with the certificate
+    tls_key_file: Option<PathBuf> = None;
+    /// File of clients' tokens, `ROLE SHA256` a line: `read`, `write` or `admin`, and the token's hash in hex
+    client_tokens_file: Option<PathBuf> = None;
+    /// Where to listen for operators, if not at 127.0.0.1, 20000 ports above where clients are listened for
+    admin_listen: Option<String> = None;
     /// When an answered write is on disk: `always` (before its answer), `interval:MS` or `never`
     fsync: String = "always".to_owned();
     /// Bytes of a log segment, after which the next one begins
@@ -274,6 +293,7 @@ fn shown(value: &Value) -> String {
         Value::String(_, text) => text.clone(),
         Value::Array(_, items) => items.iter().map(shown).collect::<Vec<_>>().join(","),
         Value::Num(_, number) => number.to_u128().map(|number| number.to_string()).unwrap_or_default(),
+        Value::Bool(_, truth) => truth.to_string(),
         _ => String::new(),
     }
 }
@@ -290,7 +310,7 @@ fn known_keys(path: &Path) -> Result<figment::providers::Data<Toml>, SettingsErr
 
 /// What the environment gives.
 fn variables(environment: &BTreeMap<String, String>) -> Result<Vec<Given>, SettingsError> {
-    let prefixed = environment.keys().filter(|name| name.starts_with(PREFIX) && *name != FILE_VARIABLE);
+    let prefixed = environment.keys().filter(|name| name.starts_with(PREFIX) && !OTHERS.contains(&name.as_str()));
     for name in prefixed {
         if !KEYS.iter().any(|key| name[PREFIX.len()..] == key.to_uppercase()) {
             return Err(SettingsError::UnknownVariable(name.clone()));

@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
-use hyper::Method;
 use serde::Serialize;
 
 use super::{
@@ -14,7 +13,7 @@ use super::{
     reshard::{look, show_lines},
     say,
 };
-use crate::http::{Client, ClientError, NodeReport, Outgoing, PeerReport, ReshardReport, ShardReport};
+use crate::http::{Access, Client, ClientError, NodeReport, PeerReport, ReshardReport, ShardReport};
 
 /// `causeway status`.
 #[derive(Debug, clap::Args)]
@@ -49,11 +48,12 @@ struct NodeStatus {
 impl StatusArgs {
     pub(super) async fn run(self) -> Result<u8, CliError> {
         let deadline = Duration::from_millis(self.node.deadline_ms);
-        let mut client = Client::new(self.node.node.as_str());
+        let (mut client, access) = (self.node.client()?, self.node.access()?);
         let first = ask(&mut client, deadline).await?;
         let reshard = look(&mut client, deadline).await?;
         // All at once: each that is dead costs the whole deadline.
-        let asked: Vec<_> = first.peers.clone().into_iter().map(|peer| tokio::spawn(peer_status(peer, deadline))).collect();
+        let peers = first.peers.clone().into_iter();
+        let asked: Vec<_> = peers.map(|peer| tokio::spawn(peer_status(peer, access.clone(), deadline))).collect();
         let shards = first.shards.clone();
         let (address, shard) = (first.address.clone(), first.shard.clone());
         let mut nodes = vec![NodeStatus { address, state: "up", shard, said: Some(first) }];
@@ -71,12 +71,11 @@ impl StatusArgs {
 }
 
 async fn ask(client: &mut Client, deadline: Duration) -> Result<NodeReport, ClientError> {
-    let (status, answer) = client.send(Outgoing::new(Method::GET, "/admin/status"), deadline).await?;
-    serde_json::from_value(answer).map_err(|_| ClientError::NotJson { address: client.address().to_owned(), status })
+    client.look("/admin/status", deadline).await
 }
 
-async fn peer_status(peer: PeerReport, deadline: Duration) -> NodeStatus {
-    let said = ask(&mut Client::new(peer.address.as_str()), deadline).await.ok();
+async fn peer_status(peer: PeerReport, access: Access, deadline: Duration) -> NodeStatus {
+    let said = ask(&mut Client::entering(peer.address.as_str(), access), deadline).await.ok();
     let state = match (&said, peer.suspected) {
         (None, _) => "down",
         (Some(_), true) => "suspected",

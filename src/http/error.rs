@@ -6,7 +6,7 @@ use axum::{
 };
 use thiserror::Error;
 
-use super::{json::JsonError, key::KeyError};
+use super::{Role, json::JsonError, key::KeyError};
 use crate::{
     clock::TokenError,
     error::{NoSuchShard, Refusal},
@@ -98,6 +98,21 @@ pub enum HttpError {
     /// The node gives no backup.
     #[error("{}", backup_text(*.0))]
     NoBackup(#[from] NoBackup),
+    /// A request without a token, or with two.
+    #[error("A token is needed: Authorization: Bearer <token>")]
+    TokenMissing,
+    /// A token that is nobody's.
+    #[error("Token is not known")]
+    TokenUnknown,
+    /// A token whose role may not do this.
+    #[error("Role {0} is needed")]
+    RoleTooLow(Role),
+    /// A change of the cluster, asked for where clients come in.
+    #[error("Only the admin listener takes this")]
+    WrongDoor,
+    /// A node's certificate is right for that node's own place in the view alone.
+    #[error("A node's certificate adds that node alone")]
+    NotItself,
     /// The node lost its disk and has not caught up.
     #[error("Node has not caught up")]
     NotReady,
@@ -118,6 +133,8 @@ impl HttpError {
                 StatusCode::NOT_FOUND
             }
             Self::MajorityIsUp => StatusCode::CONFLICT,
+            Self::TokenMissing | Self::TokenUnknown => StatusCode::UNAUTHORIZED,
+            Self::RoleTooLow(_) | Self::WrongDoor | Self::NotItself => StatusCode::FORBIDDEN,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } | Self::ValueTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimedOut => StatusCode::REQUEST_TIMEOUT,
@@ -143,10 +160,23 @@ impl HttpError {
     fn cause(&self) -> Option<Cause> {
         let name = match self {
             Self::NotReady => "not_ready",
+            Self::TokenMissing => "token_missing",
+            Self::TokenUnknown => "token_unknown",
+            Self::RoleTooLow(_) | Self::WrongDoor | Self::NotItself => "forbidden",
             Self::Refused(refusal) => refusal_name(*refusal),
             _ => return None,
         };
         Some(Cause(name))
+    }
+
+    /// What a client must show, as RFC 6750 says it.
+    fn challenge(&self) -> Option<&'static str> {
+        match self {
+            Self::TokenMissing => Some("Bearer realm=\"causeway\""),
+            Self::TokenUnknown => Some("Bearer realm=\"causeway\", error=\"invalid_token\""),
+            Self::RoleTooLow(_) => Some("Bearer realm=\"causeway\", error=\"insufficient_scope\""),
+            _ => None,
+        }
     }
 
     /// Whether the same request may succeed in a second without anything being done about it.
@@ -173,6 +203,9 @@ impl IntoResponse for HttpError {
         let mut response = (self.status(), axum::Json(body)).into_response();
         if self.passes_soon() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Some(challenge) = self.challenge() {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         if let Some(cause) = self.cause() {
             response.extensions_mut().insert(cause);

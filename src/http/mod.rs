@@ -1,7 +1,7 @@
 //! HTTP: the course dialect, health and metrics, the accept loop, and a small client. The only room that names axum.
 //!
-//! A request goes through [`router()`] (which path), one handler (`kvs`, `view`, `shard`, `reshard`, `status`, `admin`, `backup`, `health`, `scrape`: legal or not, and what
-//! to ask) and the node's [`Handle`](crate::runtime::Handle). The router reads no clock, sets no timer and starts no task: what it needs of time comes in
+//! A request goes through [`router()`] (which path), `guard` where not everybody may enter, one handler (`kvs`, `view`, `shard`, `reshard`,
+//! `status`, `admin`, `backup`, `health`, `scrape`: legal or not, and what to ask) and the node's [`Handle`](crate::runtime::Handle). The router reads no clock, sets no timer and starts no task: what it needs of time comes in
 //! with [`App::clock`], what bounds a connection in time is in the accept loop. So the same router runs in simulation.
 
 mod accept;
@@ -11,6 +11,7 @@ mod backup;
 mod body;
 mod client;
 mod error;
+mod guard;
 mod health;
 mod json;
 mod key;
@@ -27,17 +28,18 @@ mod view;
 mod waiting;
 mod write_headers;
 
-pub use accept::{AcceptSettings, Server};
+pub use accept::{AcceptSettings, ClientTls, Server};
 pub use app::{App, Clock, Limits, MoreMetrics};
 pub use backup::{BackupEntry, BackupPage};
 pub use body::BodyTimedOut;
-pub use client::{Client, ClientError, Outgoing};
+pub use client::{Access, BadToken, Client, ClientError, Outgoing};
 pub use error::HttpError;
+pub use guard::{ClientTokens, Door, Guard, Role};
 pub use json::{JsonError, MAX_DEPTH};
 pub use key::{KEY_PREFIX, KeyError, decode_key, key_path};
 pub use metrics::HttpMetrics;
 pub use reshard::{MoveReport, ReshardReport, TakerReport};
 pub use route::Route;
-pub use router::router;
+pub use router::{guarded_router, router};
 pub use status::{NodeReport, PeerReport, ShardReport, TransferReport};
-pub use waiting::waiting_router;
+pub use waiting::{guarded_waiting_router, waiting_router};

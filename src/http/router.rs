@@ -4,11 +4,27 @@ use std::sync::Arc;
 
 use axum::{Router, middleware, routing};
 
-use super::{App, admin, backup, error::HttpError, health, kvs, observe, reshard, route::Route, scrape, shard, status, view};
+use super::{
+    App, Guard, admin, backup, error::HttpError, guard, health, kvs, observe, reshard, route::Route, scrape, shard, status, view,
+};
 
-/// The API of one node. Needs no timers and starts no tasks, so that it also runs in simulation.
+/// The API of one node, for everybody. Needs no timers and starts no tasks, so that it also runs in simulation.
 pub fn router(app: App) -> Router {
+    observed(routes(), app)
+}
+
+/// The same for those whom a guard lets in.
+pub fn guarded_router(app: App, guard: Guard) -> Router {
+    observed(routes().layer(middleware::from_fn_with_state(Arc::new(guard), guard::enforce)), app)
+}
+
+/// What is refused is counted too.
+fn observed(routes: Router<Arc<App>>, app: App) -> Router {
     let app = Arc::new(app);
+    routes.layer(middleware::from_fn_with_state(app.clone(), observe::observe)).with_state(app)
+}
+
+fn routes() -> Router<Arc<App>> {
     let key = || routing::get(kvs::get).put(kvs::put).delete(kvs::delete);
     Router::new()
         .route(Route::Key.path(), key())
@@ -32,6 +48,4 @@ pub fn router(app: App) -> Router {
         .route(Route::Metrics.path(), routing::get(scrape::get))
         .fallback(async || HttpError::NoSuchPath)
         .method_not_allowed_fallback(async || HttpError::MethodNotAllowed)
-        .layer(middleware::from_fn_with_state(app.clone(), observe::observe))
-        .with_state(app)
 }

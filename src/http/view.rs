@@ -13,7 +13,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
-use super::{App, body, error::HttpError, json::parse_object};
+use super::{App, body, error::HttpError, guard::OnlyItself, json::parse_object};
 use crate::{
     error::Refusal,
     node::{AdminCommand, Answer, Request},
@@ -33,8 +33,12 @@ pub(super) async fn get(State(app): State<Arc<App>>) -> Result<Json<Value>, Http
     Ok(Json(json!({ "view": addresses })))
 }
 
-pub(super) async fn put(State(app): State<Arc<App>>, request: HttpRequest) -> Result<Response, HttpError> {
+pub(super) async fn put(State(app): State<Arc<App>>, mut request: HttpRequest) -> Result<Response, HttpError> {
+    let only_itself = request.extensions_mut().remove::<OnlyItself>();
     let address = read_address(&app, request).await?;
+    if only_itself.is_some_and(|sender| !sender.is(&address)) {
+        return Err(HttpError::NotItself);
+    }
     match app.handle.ask(Request::Admin(AdminCommand::AddNode(address))).await? {
         Answer::AlreadySo => Ok(Json(json!({ "result": "already present" })).into_response()),
         _ => Ok((StatusCode::CREATED, Json(json!({ "result": "added" }))).into_response()),

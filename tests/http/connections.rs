@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use causeway::{
-    http::{AcceptSettings, HttpMetrics, Server},
+    http::{AcceptSettings, ClientTls, HttpMetrics, Server},
     node::Outcome,
     store::Value,
 };
@@ -49,11 +49,15 @@ impl Running {
 
     pub async fn start_with(settings: AcceptSettings, outcome: Outcome) -> Self {
         let metrics = Arc::new(HttpMetrics::default());
-        let fake = Fake::counting(key_answer(outcome), metrics.clone());
+        Self::serve(Fake::counting(key_answer(outcome), metrics.clone()), settings, metrics, None).await
+    }
+
+    /// A listener before a node that counts in these metrics.
+    pub async fn serve(fake: Fake, settings: AcceptSettings, metrics: Arc<HttpMetrics>, tls: Option<ClientTls>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket");
         let (stop, stopped) = watch::channel(false);
-        let server = tokio::spawn(Server { router: fake.router.clone(), settings, metrics }.run(listener, stopped));
+        let server = tokio::spawn(Server { router: fake.router.clone(), settings, metrics, tls }.run(listener, stopped));
         Self { fake, address, stop, server }
     }
 

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use causeway::{
     clock::{Dot, Hlc, Token, TokenKeys},
     error::Refusal,
-    http::{App, HttpMetrics, Limits, MoreMetrics, router},
+    http::{App, Guard, HttpMetrics, Limits, MoreMetrics, guarded_router, router},
     id::{ActorId, Epoch, NodeId, ShardId},
     node::{Answer, BackupPart, Counters, KeyAnswer, NoBackup, Outcome, PeerStatus, Reply, Request, Status},
     placement::{Config, Founding},
@@ -50,6 +50,7 @@ struct Script {
 pub struct Fake {
     pub router: Router,
     pub tokens: Arc<TokenKeys>,
+    app: App,
     script: Arc<Mutex<Script>>,
     request_us: Arc<AtomicU64>,
 }
@@ -111,7 +112,12 @@ impl Fake {
             clock: Arc::new(move || now_us.fetch_add(step_us.load(Ordering::Relaxed), Ordering::Relaxed)),
             more_metrics: Some(more),
         };
-        Self { router: router(app), tokens, script, request_us }
+        Self { router: router(app.clone()), tokens, app, script, request_us }
+    }
+
+    /// The same behind a guard.
+    pub fn guarded_by(self, guard: Guard) -> Self {
+        Self { router: guarded_router(self.app.clone(), guard), ..self }
     }
 
     /// A node that refuses everything.

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 pub use self::restore::RestoreArgs;
-use super::{CliError, client::NodeArgs, say};
+use super::{CliError, access::AccessError, client::NodeArgs, say};
 
 /// Why there is no backup, or none that can be used.
 #[derive(Debug, Error)]
@@ -50,6 +50,9 @@ pub enum BackupError {
         /// What was said last.
         last: String,
     },
+    /// How the cluster is entered.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// Keys are there that a restore would mix with its own.
     #[error("the cluster holds {0} keys; a restore needs an empty one (or --merge)")]
     NotAnEmptyCluster(u64),

@@ -59,7 +59,7 @@ impl RestoreArgs {
 
     /// How many keys the cluster holds, by its shards.
     async fn count_keys(&self) -> Result<u64, BackupError> {
-        let mut client = self.node.client();
+        let mut client = self.node.client()?;
         let ids = self.until_done(&mut client, "shard-ids", || Outgoing::new(Method::GET, "/shard/ids")).await?;
         let mut count = 0;
         for shard in ids["shard-ids"].as_array().into_iter().flatten().filter_map(Value::as_str) {
@@ -90,7 +90,7 @@ impl RestoreArgs {
     }
 
     async fn write_from(&self, queue: &Mutex<mpsc::Receiver<BackupEntry>>, run: u128) -> Result<(), BackupError> {
-        let mut client = self.node.client();
+        let mut client = self.node.client()?;
         loop {
             let Some(entry) = queue.lock().await.recv().await else { return Ok(()) };
             let operation = format!("restore-{run:x}-{:016x}", xxh3_64(entry.key.as_bytes()));

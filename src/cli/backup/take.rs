@@ -71,11 +71,11 @@ async fn attempt(args: &BackupArgs, margin_ms: u64, until: Instant) -> Result<Ma
 
 /// A ready replica of each shard, and the latest clock of all nodes that answer: a write that was acknowledged before lies below it.
 async fn givers(args: &BackupArgs, deadline: Duration) -> Result<(Vec<Giver>, u64), Failed> {
-    let mut first = args.node.client();
+    let mut first = args.node.client().map_err(BackupError::from)?;
     let asked = status(&mut first, deadline).await?;
     let mut reports = Vec::new();
     for peer in asked.peers.iter().filter(|peer| peer.up) {
-        reports.extend(status(&mut args.node.client_of(&peer.address), deadline).await.ok());
+        reports.extend(status(&mut args.node.client_of(&peer.address).map_err(BackupError::from)?, deadline).await.ok());
     }
     reports.insert(0, asked);
     let shards = &reports[0].shards;
@@ -83,7 +83,7 @@ async fn givers(args: &BackupArgs, deadline: Duration) -> Result<(Vec<Giver>, u6
     let giver = |shard: &str| {
         let is_ready = |report: &&NodeReport| report.ready && report.shard.as_deref() == Some(shard);
         let report = reports.iter().find(is_ready).ok_or_else(|| Failed::Attempt(format!("no node of {shard} is ready")))?;
-        Ok(Giver { shard: shard.to_owned(), client: args.node.client_of(&report.address) })
+        Ok(Giver { shard: shard.to_owned(), client: args.node.client_of(&report.address).map_err(BackupError::from)? })
     };
     let givers = shards.iter().map(|shard| giver(&shard.shard)).collect::<Result<_, Failed>>()?;
     Ok((givers, clock_ms))

@@ -55,7 +55,7 @@ impl ReshardArgs {
             return self.watch(request).await;
         }
         let deadline = Duration::from_millis(self.node.deadline_ms);
-        let mut client = Client::new(self.node.node.as_str());
+        let mut client = self.node.client()?;
         match request {
             None => self.show(&look(&mut client, deadline).await?).map(|()| 0),
             Some(request) => {
@@ -95,9 +95,9 @@ impl ReshardArgs {
 
     /// Shows how far the reshard is until it is over and the request, if there is one, is answered.
     async fn watch(&self, request: Option<Outgoing>) -> Result<u8, CliError> {
-        let mut pending = request.map(|request| self.send(request));
+        let mut pending = request.map(|request| self.send(request)).transpose()?;
         let patience = Duration::from_millis(self.node.deadline_ms);
-        let mut client = Client::new(self.node.node.as_str());
+        let mut client = self.node.client()?;
         let mut screen = Screen::new(self.json, std::io::stdout().is_terminal());
         let mut heard = Instant::now();
         let mut code = 0;
@@ -131,14 +131,13 @@ impl ReshardArgs {
         }
     }
 
-    fn send(&self, request: Outgoing) -> JoinHandle<Answered> {
-        let address = self.node.node.clone();
-        tokio::spawn(async move { Client::new(address).send(request, WHOLE).await })
+    fn send(&self, request: Outgoing) -> Result<JoinHandle<Answered>, CliError> {
+        let mut client = self.node.client()?;
+        Ok(tokio::spawn(async move { client.send(request, WHOLE).await }))
     }
 }
 
 /// How far the reshard is, as a node knows.
 pub(super) async fn look(client: &mut Client, deadline: Duration) -> Result<ReshardReport, ClientError> {
-    let (status, answer) = client.send(Outgoing::new(Method::GET, PATH), deadline).await?;
-    serde_json::from_value(answer).map_err(|_| ClientError::NotJson { address: client.address().to_owned(), status })
+    client.look(PATH, deadline).await
 }

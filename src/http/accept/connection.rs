@@ -21,19 +21,20 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     sync::watch,
-    time::{Sleep, sleep},
+    time::{Sleep, sleep, timeout},
 };
 use tower::ServiceExt;
 
 use super::{
-    AcceptSettings,
+    AcceptSettings, ClientTls,
     admission::Permit,
-    pace::{Exchange, PacedStream, Timer},
+    pace::{Bound, Exchange, PacedStream, Timer},
     screen::ScreenedStream,
 };
-use crate::http::{BodyTimedOut, HttpMetrics};
+use crate::http::{BodyTimedOut, HttpMetrics, guard::Shown};
 
 /// A body is read through a buffer of at least this size.
 const MIN_BUFFER_BYTES: usize = 64 << 10;
@@ -43,20 +44,51 @@ pub(super) struct Connection {
     pub router: Router,
     pub settings: AcceptSettings,
     pub metrics: Arc<HttpMetrics>,
+    pub tls: Option<ClientTls>,
     pub permit: Permit,
     pub stop: watch::Receiver<bool>,
 }
 
 impl Connection {
     /// Serves requests until either side closes, a bound is reached, or the server stops.
-    pub(super) async fn serve(self, stream: TcpStream) {
-        let Self { router, settings, metrics, permit, mut stop } = self;
-        let _permit = permit;
+    pub(super) async fn serve(mut self, stream: TcpStream) {
         // Answers are small and waited for. Where this fails the connection is gone already.
         let _ = stream.set_nodelay(true);
+        match self.tls.take() {
+            None => self.speak(stream, None).await,
+            // Apart, so that a connection in clear costs no more than without it.
+            Some(tls) => Box::pin(self.speak_within(tls, stream)).await,
+        }
+    }
+
+    async fn speak_within(mut self, tls: ClientTls, stream: TcpStream) {
+        let limit = Duration::from_millis(self.settings.head_timeout_ms);
+        let secured = tokio::select! {
+            biased;
+            () = stopped(&mut self.stop) => return,
+            secured = timeout(limit, tls.accept(stream)) => secured,
+        };
+        match secured {
+            Ok(Ok((stream, shown))) => self.speak(stream, shown).await,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "no handshake with a client");
+                self.metrics.failed_connection("handshake");
+            }
+            Err(_) => self.metrics.failed_connection(Bound::Head.label()),
+        }
+    }
+
+    async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin, shown: Option<Shown>) {
+        let Self { router, settings, metrics, tls: _, permit, mut stop } = self;
+        let _permit = permit;
         let exchange = Arc::new(Exchange::new(&settings));
         let stream = ScreenedStream::new(PacedStream::new(stream, exchange.clone()));
-        let service = service_fn(|request| answer(router.clone(), &exchange, &settings, request));
+        let service = service_fn(|mut request: Request<Incoming>| {
+            if let Some(shown) = &shown {
+                request.extensions_mut().insert(shown.clone());
+            }
+            answer(router.clone(), &exchange, &settings, request)
+        });
         let mut connection = pin!(
             http1::Builder::new()
                 .header_read_timeout(None)

@@ -4,6 +4,7 @@
 //!
 //! | slow at | bound |
 //! | --- | --- |
+//! | its handshake, where the listener speaks TLS | `head_timeout_ms`, then closed |
 //! | its first request's head, or any head once begun | `head_timeout_ms`, then closed |
 //! | its body | `body_timeout_ms` for the whole of it, then 408 |
 //! | asking again | `idle_timeout_ms`, then closed |
@@ -23,6 +24,8 @@ mod pace;
 mod screen;
 mod server;
 mod settings;
+mod tls;
 
 pub use server::Server;
 pub use settings::AcceptSettings;
+pub use tls::ClientTls;

@@ -111,6 +111,10 @@ impl Exchange {
         }
     }
 
+    fn flushed(&self) {
+        self.place().stalled_until = None;
+    }
+
     fn wrote_nothing(&self) {
         self.place().stalled_until.get_or_insert_with(|| Instant::now() + self.write_timeout);
     }
@@ -204,8 +208,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for PacedStream<S> {
         self.stream.is_write_vectored()
     }
 
+    /// Within TLS what was written may be waiting here for a client that takes nothing.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        match flushed {
+            Poll::Ready(_) => self.exchange.flushed(),
+            Poll::Pending => self.exchange.wrote_nothing(),
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

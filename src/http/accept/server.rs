@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::{
-    AcceptSettings,
+    AcceptSettings, ClientTls,
     admission::{Admission, Permit},
     connection::{Connection, stopped},
 };
@@ -31,6 +31,8 @@ pub struct Server {
     pub settings: AcceptSettings,
     /// Where connections are counted.
     pub metrics: Arc<HttpMetrics>,
+    /// What the listener shows to clients; in clear without.
+    pub tls: Option<ClientTls>,
 }
 
 impl Server {
@@ -47,7 +49,7 @@ impl Server {
                     Ok((stream, client)) => {
                         if let Some(permit) = self.admit(&admission, client.ip()) {
                             connections.spawn(self.connection(permit, stop.clone()).serve(stream));
-                        } else {
+                        } else if self.tls.is_none() {
                             refuse(stream);
                         }
                     }
@@ -76,11 +78,12 @@ impl Server {
     }
 
     fn connection(&self, permit: Permit, stop: watch::Receiver<bool>) -> Connection {
-        Connection { router: self.router.clone(), settings: self.settings, metrics: self.metrics.clone(), permit, stop }
+        let Self { router, settings, metrics, tls } = self.clone();
+        Connection { router, settings, metrics, tls, permit, stop }
     }
 }
 
-/// As much of an answer as the socket takes at once: who is over a limit gets no memory and no time.
+/// As much of an answer as the socket takes at once: who is over a limit gets no memory and no time, and so none within TLS.
 fn refuse(stream: TcpStream) {
     if let Ok(mut stream) = stream.into_std() {
         let _ = stream.write(TOO_MANY);

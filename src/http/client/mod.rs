@@ -6,6 +6,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "a client outside of any node: it lives on tokio's own clock and tasks")]
 
+mod access;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,9 +19,17 @@ use hyper::{
     header,
 };
 use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
-use tokio::{net::TcpStream, time};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time,
+};
+
+use self::access::Secured;
+pub use self::access::{Access, BadToken};
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
@@ -35,6 +45,9 @@ pub enum ClientError {
         /// Why not.
         source: std::io::Error,
     },
+    /// What answers is no HTTP, as where TLS is spoken to somebody who does not.
+    #[error("{0} does not answer in HTTP; a cluster that is secure is asked with --ca")]
+    NotHttp(String),
     /// No answer in time. May have been done, or be done later.
     #[error("no answer from {address} within {deadline_ms} ms")]
     Deadline {
@@ -51,6 +64,16 @@ pub enum ClientError {
         /// How.
         source: hyper::Error,
     },
+    /// The node does not say what it was asked. Nothing was to be done.
+    #[error("{address} answers {status}: {error}")]
+    Unsaid {
+        /// Which node.
+        address: String,
+        /// Its status code.
+        status: u16,
+        /// Its reason.
+        error: String,
+    },
     /// An answer that is no JSON. May have been done.
     #[error("{address} answered {status} without JSON")]
     NotJson {
@@ -64,7 +87,7 @@ pub enum ClientError {
 impl ClientError {
     /// Whether the request may have been done: it left, and what came of it is not known.
     pub fn may_take_effect(&self) -> bool {
-        !matches!(self, Self::Invalid(_) | Self::Connect { .. })
+        !matches!(self, Self::Invalid(_) | Self::Connect { .. } | Self::Unsaid { .. })
     }
 }
 
@@ -101,8 +124,11 @@ impl Outgoing {
         self
     }
 
-    fn request(self, address: &str) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
+    fn request(self, address: &str, access: &Access) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
         let mut request = Request::builder().method(self.method).uri(self.path).header(header::HOST, address);
+        if let Some(token) = access.token() {
+            request = request.header(header::AUTHORIZATION, token);
+        }
         if !self.body.is_empty() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
@@ -117,13 +143,19 @@ impl Outgoing {
 #[derive(Debug)]
 pub struct Client {
     address: String,
+    access: Access,
     connection: Option<SendRequest<Full<Bytes>>>,
 }
 
 impl Client {
-    /// A client of the node at this `HOST:PORT`. Connects with the first request.
+    /// A client of the node at this `HOST:PORT`, in clear. Connects with the first request.
     pub fn new(address: impl Into<String>) -> Self {
-        Self { address: address.into(), connection: None }
+        Self::entering(address, Access::default())
+    }
+
+    /// The same for a cluster that is entered in this way.
+    pub fn entering(address: impl Into<String>, access: Access) -> Self {
+        Self { address: address.into(), access, connection: None }
     }
 
     /// Which node.
@@ -149,48 +181,76 @@ impl Client {
     /// # Errors
     /// As [`send`](Self::send), but for [`ClientError::NotJson`].
     pub async fn send_raw(&mut self, outgoing: Outgoing, deadline: Duration) -> Result<(u16, Bytes), ClientError> {
-        let request = outgoing.request(&self.address)?;
+        let request = outgoing.request(&self.address, &self.access)?;
         // Taken out, so that a connection with an unread answer is dropped and not used for the next request.
         let kept = self.connection.take();
-        let exchanged = time::timeout(deadline, exchange(&self.address, kept, request)).await;
+        let exchanged = time::timeout(deadline, self.exchange(kept, request)).await;
         let late = |_| ClientError::Deadline { address: self.address.clone(), deadline_ms: deadline.as_millis() };
         let (connection, status, body) = exchanged.map_err(late)??;
         self.connection = Some(connection);
         Ok((status, body))
     }
+
+    /// Looks at what a path shows.
+    ///
+    /// # Errors
+    /// No answer, as of [`send`](Self::send), or another one than was asked for.
+    pub async fn look<T: DeserializeOwned>(&mut self, path: &str, deadline: Duration) -> Result<T, ClientError> {
+        let (status, answer) = self.send(Outgoing::new(Method::GET, path), deadline).await?;
+        let address = self.address.clone();
+        match status {
+            200 => serde_json::from_value(answer).map_err(|_| ClientError::NotJson { address, status }),
+            _ => {
+                let error = answer["error"].as_str().unwrap_or("no reason given").to_owned();
+                Err(ClientError::Unsaid { address, status, error })
+            }
+        }
+    }
+
+    async fn exchange(
+        &self,
+        kept: Option<Connection>,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(Connection, u16, Bytes), ClientError> {
+        let (connection, response) = match kept {
+            None => self.send_fresh(request).await?,
+            Some(mut connection) => match try_send(&mut connection, request).await {
+                Ok(response) => (connection, response),
+                Err(Unsent::InDoubt(error)) => return Err(self.broken(error)),
+                Err(Unsent::NeverLeft(request)) => self.send_fresh(*request).await?,
+            },
+        };
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.map_err(|error| self.broken(error))?;
+        Ok((connection, status, body.to_bytes()))
+    }
+
+    async fn send_fresh(&self, request: Request<Full<Bytes>>) -> Result<(Connection, Response<Incoming>), ClientError> {
+        let unreachable = |source| ClientError::Connect { address: self.address.clone(), source };
+        let stream = TcpStream::connect(&self.address).await.map_err(unreachable)?;
+        stream.set_nodelay(true).map_err(unreachable)?;
+        let begun = match self.access.secure(stream, &self.address).await.map_err(unreachable)? {
+            Secured::Plain(stream) => begin(stream).await,
+            Secured::Tls(stream) => begin(stream).await,
+        };
+        let mut connection = begun.map_err(|error| self.broken(error))?;
+        let response = connection.send_request(request).await.map_err(|error| self.broken(error))?;
+        Ok((connection, response))
+    }
+
+    fn broken(&self, source: hyper::Error) -> ClientError {
+        let address = self.address.clone();
+        if source.is_parse() { ClientError::NotHttp(address) } else { ClientError::Broken { address, source } }
+    }
 }
 
 type Connection = SendRequest<Full<Bytes>>;
 
-async fn exchange(
-    address: &str,
-    kept: Option<Connection>,
-    request: Request<Full<Bytes>>,
-) -> Result<(Connection, u16, Bytes), ClientError> {
-    let broken = |source| ClientError::Broken { address: address.to_owned(), source };
-    let (connection, response) = match kept {
-        None => send_fresh(address, request).await?,
-        Some(mut connection) => match try_send(&mut connection, request).await {
-            Ok(response) => (connection, response),
-            Err(Unsent::InDoubt(error)) => return Err(broken(error)),
-            Err(Unsent::NeverLeft(request)) => send_fresh(address, *request).await?,
-        },
-    };
-    let status = response.status().as_u16();
-    let body = response.into_body().collect().await.map_err(broken)?;
-    Ok((connection, status, body.to_bytes()))
-}
-
-async fn send_fresh(address: &str, request: Request<Full<Bytes>>) -> Result<(Connection, Response<Incoming>), ClientError> {
-    let unreachable = |source| ClientError::Connect { address: address.to_owned(), source };
-    let broken = |source| ClientError::Broken { address: address.to_owned(), source };
-    let stream = TcpStream::connect(address).await.map_err(unreachable)?;
-    stream.set_nodelay(true).map_err(unreachable)?;
-    let (mut connection, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+async fn begin(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<Connection, hyper::Error> {
+    let (connection, driver) = http1::handshake(TokioIo::new(stream)).await?;
     // Ends when the connection is dropped; how it ended is told by the request itself.
     tokio::spawn(async move { drop(driver.await) });
-    let response = connection.send_request(request).await.map_err(broken)?;
-    Ok((connection, response))
+    Ok(connection)
 }
 
 enum Unsent {
