@@ -10,8 +10,10 @@ use std::{
 };
 
 use causeway::{
-    http::{Client, ClientError, Outgoing},
+    cli::certs::SecureFolder,
+    http::{Access, Client, ClientError, Outgoing, Role},
     placement::{Config, Founding},
+    tls::Validity,
 };
 use hyper::Method;
 use serde_json::{Value, json};
@@ -40,6 +42,10 @@ pub struct Cluster {
     processes: Vec<Option<Child>>,
     folder: TempDir,
     variables: Vec<(String, String)>,
+    /// What the nodes of a secure cluster prove themselves with, and where each listens for operators.
+    secure: Option<(SecureFolder, Vec<String>)>,
+    /// How the cluster is asked.
+    access: Access,
     /// How many nodes were there first.
     founders: usize,
     shards: u16,
@@ -53,25 +59,32 @@ impl Cluster {
         Self::found((NODES, SHARDS), variables).await
     }
 
-    async fn found((nodes, shards): (usize, u16), variables: &[(&str, &str)]) -> Self {
+    async fn found(size: (usize, u16), variables: &[(&str, &str)]) -> Self {
+        let mut cluster = Self::placed(size, variables).await;
+        (0..size.0).for_each(|node| cluster.start_node(node));
+        cluster
+    }
+
+    /// Nothing runs yet.
+    async fn placed((nodes, shards): (usize, u16), variables: &[(&str, &str)]) -> Self {
         static TURN: std::sync::LazyLock<Arc<Mutex<()>>> = std::sync::LazyLock::new(Arc::default);
         let turn = TURN.clone().lock_owned().await;
         binary::path();
         let addresses: Vec<String> = ports::free(nodes).into_iter().map(|port| format!("127.0.0.1:{port}")).collect();
         let founding = Founding { view: addresses.clone(), shard_count: shards };
         let config = Arc::new(Config::found(&founding).expect("a legal founding"));
-        let mut cluster = Self {
+        Self {
             addresses,
             config,
+            secure: None,
+            access: Access::default(),
             processes: (0..nodes).map(|_| None).collect(),
             folder: tempfile::tempdir().expect("a temporary folder"),
             variables: variables.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect(),
             founders: nodes,
             shards,
             _turn: turn,
-        };
-        (0..nodes).for_each(|node| cluster.start_node(node));
-        cluster
+        }
     }
 
     /// All nodes, once all know each other and answer for both shards.
@@ -80,9 +93,24 @@ impl Cluster {
     }
 
     /// The same with so many nodes in so many shards.
-    pub async fn serving_in((nodes, shards): (usize, u16), variables: &[(&str, &str)]) -> Self {
-        let cluster = Self::found((nodes, shards), variables).await;
-        let everyone: Vec<usize> = (0..nodes).collect();
+    pub async fn serving_in(size: (usize, u16), variables: &[(&str, &str)]) -> Self {
+        Self::found(size, variables).await.served().await
+    }
+
+    /// The same where nobody is let in who does not prove who it is. Asked with a token of role write.
+    pub async fn secure_in(size: (usize, u16), variables: &[(&str, &str)]) -> Self {
+        let mut cluster = Self::placed(size, variables).await;
+        let folder = SecureFolder::at(cluster.folder.path().join("secure"));
+        folder.make(&cluster.addresses, &[], Validity::long()).expect("made");
+        cluster.access = folder.access(Role::Write).expect("a token");
+        cluster.secure = Some((folder, ports::free(size.0).iter().map(|port| format!("127.0.0.1:{port}")).collect()));
+        (0..size.0).for_each(|node| cluster.start_node(node));
+        cluster.served().await
+    }
+
+    async fn served(self) -> Self {
+        let (cluster, shards) = (&self, self.shards);
+        let everyone = self.nodes();
         cluster.until_views_are(&everyone, STARTS_WITHIN).await;
         let began = Instant::now();
         for (node, shard) in everyone.iter().flat_map(|node| (0..shards).map(move |shard| (*node, shard))) {
@@ -92,7 +120,17 @@ impl Cluster {
                 time::sleep(POLL).await;
             }
         }
-        cluster
+        self
+    }
+
+    /// What the nodes of a secure cluster prove themselves with.
+    pub fn secure(&self) -> &SecureFolder {
+        &self.secure.as_ref().expect("a secure cluster").0
+    }
+
+    /// Where a node of a secure cluster listens for operators.
+    pub fn admin_address(&self, node: usize) -> &str {
+        &self.secure.as_ref().expect("a secure cluster").1[node]
     }
 
     /// What every node derives from its variables.
@@ -113,6 +151,10 @@ impl Cluster {
     /// Starts a node that is new to the cluster. Its number.
     pub fn add_node(&mut self) -> usize {
         self.addresses.push(format!("127.0.0.1:{}", ports::free(1)[0]));
+        if let Some((folder, operators)) = &mut self.secure {
+            operators.push(format!("127.0.0.1:{}", ports::free(1)[0]));
+            folder.make(&self.addresses, &[], Validity::long()).expect("made");
+        }
         self.processes.push(None);
         let node = self.processes.len() - 1;
         self.start_node(node);
@@ -135,6 +177,9 @@ impl Cluster {
         command.env("SOCKET_ADDRESS", &self.addresses[node]).env("VIEW", known.join(",")).env("DATA_DIR", self.data(node));
         if node < self.founders {
             command.env("SHARD_COUNT", self.shards.to_string());
+        }
+        if let Some((folder, operators)) = &self.secure {
+            command.envs(folder.settings(&self.addresses[node])).env("ADMIN_LISTEN", &operators[node]);
         }
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("the same file")).stderr(log);
         self.processes[node] = Some(command.spawn().expect("the program starts"));
@@ -162,9 +207,13 @@ impl Cluster {
         self.signal(node, "CONT");
     }
 
+    fn client(&self, node: usize) -> Client {
+        Client::entering(&self.addresses[node], self.access.clone())
+    }
+
     /// Asks a node.
     pub async fn ask(&self, node: usize, method: Method, path: &str, body: &Value) -> Result<(u16, Value), ClientError> {
-        Client::new(&self.addresses[node]).send(Outgoing::new(method, path).json(body), ANSWER_DEADLINE).await
+        self.client(node).send(Outgoing::new(method, path).json(body), ANSWER_DEADLINE).await
     }
 
     /// Asks a node that must answer.
@@ -178,7 +227,7 @@ impl Cluster {
         let began = Instant::now();
         let put = Outgoing::new(Method::PUT, format!("/kvs/{key}")).json(body).header("idempotency-key", format!("{key} {body}"));
         loop {
-            let answered = Client::new(&self.addresses[node]).send(put.clone(), ANSWER_DEADLINE).await;
+            let answered = self.client(node).send(put.clone(), ANSWER_DEADLINE).await;
             let (status, answer) = answered.unwrap_or_else(|error| panic!("node {node}: {error}"));
             if matches!(status, 200 | 201) {
                 return answer["causal-metadata"].clone();
@@ -249,7 +298,8 @@ impl Cluster {
         self.folder.path().join(format!("data-{node}"))
     }
 
-    fn log(&self, node: usize) -> PathBuf {
+    /// What a node says.
+    pub fn log(&self, node: usize) -> PathBuf {
         self.folder.path().join(format!("log-{node}"))
     }
 }

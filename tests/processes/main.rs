@@ -20,6 +20,7 @@ mod operators;
 mod pace;
 mod ports;
 mod recovery;
+mod secure;
 mod session;
 mod start;
 mod torture;

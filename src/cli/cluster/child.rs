@@ -16,7 +16,8 @@ use tokio::{
 };
 
 use crate::{
-    http::{Client, Outgoing},
+    cli::certs::SecureFolder,
+    http::{Access, Client, Outgoing},
     id::NodeId,
 };
 
@@ -26,8 +27,28 @@ const STOP_PATIENCE: Duration = Duration::from_secs(10);
 const ASK_EVERY: Duration = Duration::from_millis(50);
 const ASK_PATIENCE: Duration = Duration::from_secs(1);
 /// Settings that are this command's to give; all others pass through the environment to every node.
-const OWN_SETTINGS: [&str; 7] =
-    ["SOCKET_ADDRESS", "VIEW", "SHARD_COUNT", "BIND_ADDRESS", "PEER_ADDRESS", "PEER_ADDRESSES", "DATA_DIR"];
+const OWN_SETTINGS: [&str; 13] = [
+    "SOCKET_ADDRESS",
+    "VIEW",
+    "SHARD_COUNT",
+    "BIND_ADDRESS",
+    "PEER_ADDRESS",
+    "PEER_ADDRESSES",
+    "DATA_DIR",
+    "SECURE",
+    "TLS_CA_FILE",
+    "TLS_CERT_FILE",
+    "TLS_KEY_FILE",
+    "CLIENT_TOKENS_FILE",
+    "ADMIN_LISTEN",
+];
+
+/// What the nodes of a secure cluster prove themselves with, and how they are entered. In clear by default.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Secure {
+    pub(super) folder: Option<SecureFolder>,
+    pub(super) access: Access,
+}
 
 /// What a node is started with.
 #[derive(Debug, Clone)]
@@ -38,6 +59,7 @@ pub(super) struct NodeSpec {
     pub(super) shard_count: u16,
     pub(super) data: PathBuf,
     pub(super) log: PathBuf,
+    pub(super) secure: Secure,
 }
 
 /// A node's process. Killed when dropped.
@@ -59,7 +81,11 @@ impl NodeSpec {
             .args(["serve", "--stop-with-stdin", "--socket-address", &self.address, "--view", &self.view])
             .args(["--shard-count", &self.shard_count.to_string()])
             .arg("--data-dir")
-            .arg(&self.data)
+            .arg(&self.data);
+        for (setting, path) in self.secure.folder.iter().flat_map(|folder| folder.settings(&self.address)) {
+            command.arg(format!("--{}", setting.to_lowercase().replace('_', "-"))).arg(path);
+        }
+        command
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(log)
@@ -72,9 +98,14 @@ impl NodeSpec {
         Ok(NodeProcess { child, stdin })
     }
 
+    /// A client of the node.
+    pub(super) fn client(&self) -> Client {
+        Client::entering(self.address.as_str(), self.secure.access.clone())
+    }
+
     /// Waits until the node says that it is ready.
     pub(super) async fn ready(&self) {
-        let mut client = Client::new(self.address.as_str());
+        let mut client = self.client();
         loop {
             if let Ok((200, _)) = client.send(Outgoing::new(Method::GET, "/readyz"), ASK_PATIENCE).await {
                 return;

@@ -12,7 +12,7 @@ use std::{
     fs, io,
     net::TcpListener,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use hyper::Method;
@@ -24,21 +24,24 @@ use tokio::{
 };
 
 use self::{
-    child::NodeSpec,
+    child::{NodeSpec, Secure},
     supervisor::{Event, Happening, OnDeath, Supervisor},
 };
-use super::{CliError, plan::PlanError, say, stop::StopSignal};
+use super::{CliError, certs::SecureFolder, plan::PlanError, say, security::admin_address, stop::StopSignal};
 use crate::{
-    http::{Client, Outgoing},
+    http::{Client, Outgoing, Role},
     id::NodeId,
     placement::{Config, Founding, Member},
     runtime::tokio::peer_address,
+    tls::Validity,
 };
 
 /// How long all nodes together may take to be ready.
 const START_PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at the nodes' views.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// A cluster for a first try needs none for longer.
+const CERTIFICATE_DAYS: u16 = 365;
 /// How much of a dead node's log is shown.
 const LOG_LINES_SHOWN: usize = 5;
 
@@ -57,6 +60,9 @@ pub struct ClusterArgs {
     /// Folder of all data and logs. What is there is used again
     #[arg(long, value_name = "FOLDER", default_value = "causeway-data/cluster")]
     dir: PathBuf,
+    /// Let nobody in who does not prove who it is: makes certificates and tokens in the folder `secure` beside the data
+    #[arg(long)]
+    secure: bool,
     /// Leave nodes that die dead
     #[arg(long)]
     no_restart: bool,
@@ -103,19 +109,20 @@ impl ClusterArgs {
     pub(super) async fn run(self) -> Result<u8, CliError> {
         let mut stop = StopSignal::listen()?;
         let config = self.config()?;
-        free_ports(&config)?;
+        self.free_ports(&config)?;
         fs::create_dir_all(&self.dir)?;
+        let secure = self.make_secure(&config)?;
         let (stopping, stopped) = (watch::Sender::new(false), self.on_death());
         let (sender, mut events) = mpsc::unbounded_channel();
         let mut supervisors = JoinSet::new();
         for member in config.members() {
-            let supervisor = Supervisor { spec: self.spec(&config, member), on_death: stopped, events: sender.clone() };
+            let supervisor = Supervisor { spec: self.spec(&config, member, &secure), on_death: stopped, events: sender.clone() };
             supervisors.spawn(supervisor.run(stopping.subscribe()));
         }
         let ran = tokio::select! {
             biased;
             () = stop.received() => Ok(()),
-            ran = self.show(&config, &mut events) => ran,
+            ran = self.show(&config, &secure, &mut events) => ran,
         };
         say("stopping\n")?;
         stopping.send_replace(true);
@@ -134,7 +141,19 @@ impl ClusterArgs {
         Ok(Config::found(&Founding { view, shard_count: self.shards }).map_err(PlanError::from)?)
     }
 
-    fn spec(&self, config: &Config, member: &Member) -> NodeSpec {
+    /// What the nodes prove themselves with, and how this command enters them.
+    fn make_secure(&self, config: &Config) -> Result<Secure, CliError> {
+        if !self.secure {
+            return Ok(Secure::default());
+        }
+        let folder = SecureFolder::at(self.dir.join("secure"));
+        let nodes: Vec<String> = config.members().iter().map(|member| member.address.clone()).collect();
+        folder.make(&nodes, &[], Validity::days(SystemTime::now(), CERTIFICATE_DAYS))?;
+        let access = folder.access(Role::Read)?;
+        Ok(Secure { folder: Some(folder), access })
+    }
+
+    fn spec(&self, config: &Config, member: &Member, secure: &Secure) -> NodeSpec {
         let address = member.address.clone();
         let view: Vec<&str> = config.members().iter().map(|member| member.address.as_str()).collect();
         NodeSpec {
@@ -143,16 +162,17 @@ impl ClusterArgs {
             data: self.dir.join(&address),
             log: self.dir.join(format!("{address}.log")),
             node: member.node,
+            secure: secure.clone(),
             address,
         }
     }
 
     /// Tells of the cluster's start and then of its nodes' deaths and returns, until a start fails.
-    async fn show(&self, config: &Config, events: &mut mpsc::UnboundedReceiver<Event>) -> Result<(), CliError> {
+    async fn show(&self, config: &Config, secure: &Secure, events: &mut mpsc::UnboundedReceiver<Event>) -> Result<(), CliError> {
         let since = Instant::now();
-        let pids = timeout(START_PATIENCE, self.all_ready(config, events)).await;
+        let specs: Vec<NodeSpec> = config.members().iter().map(|member| self.spec(config, member, secure)).collect();
+        let pids = timeout(START_PATIENCE, all_ready(&specs, events)).await;
         let pids = pids.map_err(|_| ClusterError::NotReady(self.dir.clone()))??;
-        let specs: Vec<NodeSpec> = config.members().iter().map(|member| self.spec(config, member)).collect();
         let mut shards = BTreeMap::new();
         for spec in &specs {
             shards.extend(shard_of(spec).await.map(|shard| (spec.node, shard)));
@@ -165,33 +185,42 @@ impl ClusterArgs {
         Ok(())
     }
 
-    /// Each node's process, once all serve and know each other.
-    async fn all_ready(
-        &self,
-        config: &Config,
-        events: &mut mpsc::UnboundedReceiver<Event>,
-    ) -> Result<BTreeMap<NodeId, u32>, CliError> {
-        let mut pids = BTreeMap::new();
-        while pids.len() < config.members().len() {
-            let Some(Event { node, happening }) = events.recv().await else { break };
-            match happening {
-                Happening::Ready { pid, .. } => drop(pids.insert(node, pid)),
-                Happening::Died { how, .. } => {
-                    let spec = config.member(node).map(|member| self.spec(config, member));
-                    let NodeSpec { address, log, .. } = spec.ok_or_else(|| io::Error::other("an event of no node"))?;
-                    let tail = tail(&log);
-                    return Err(ClusterError::DiedEarly { address, how, log, tail }.into());
-                }
-            }
-        }
+    /// Looked at before anything is started, since a cluster that lacks a node because of its port is of no use.
+    fn free_ports(&self, config: &Config) -> Result<(), CliError> {
+        let bad = |source| PlanError::BadAddress { setting: "--base-port", source };
         for member in config.members() {
-            let mut client = Client::new(member.address.as_str());
-            while view_size(&mut client).await != Some(config.members().len()) {
-                sleep(LOOK_EVERY).await;
+            let peers = peer_address(&member.address).map_err(bad)?;
+            let operators = self.secure.then(|| admin_address(&member.address)).transpose().map_err(bad)?;
+            for address in [member.address.clone(), peers].into_iter().chain(operators) {
+                TcpListener::bind(&address).map_err(|source| ClusterError::PortTaken { address, source })?;
             }
         }
-        Ok(pids)
+        Ok(())
     }
+}
+
+/// Each node's process, once all serve and know each other.
+async fn all_ready(specs: &[NodeSpec], events: &mut mpsc::UnboundedReceiver<Event>) -> Result<BTreeMap<NodeId, u32>, CliError> {
+    let mut pids = BTreeMap::new();
+    while pids.len() < specs.len() {
+        let Some(Event { node, happening }) = events.recv().await else { break };
+        match happening {
+            Happening::Ready { pid, .. } => drop(pids.insert(node, pid)),
+            Happening::Died { how, .. } => {
+                let spec = specs.iter().find(|spec| spec.node == node).cloned();
+                let NodeSpec { address, log, .. } = spec.ok_or_else(|| io::Error::other("an event of no node"))?;
+                let tail = tail(&log);
+                return Err(ClusterError::DiedEarly { address, how, log, tail }.into());
+            }
+        }
+    }
+    for spec in specs {
+        let mut client = spec.client();
+        while view_size(&mut client).await != Some(specs.len()) {
+            sleep(LOOK_EVERY).await;
+        }
+    }
+    Ok(pids)
 }
 
 async fn view_size(client: &mut Client) -> Option<usize> {
@@ -202,19 +231,8 @@ async fn view_size(client: &mut Client) -> Option<usize> {
 /// As the node itself says: what it was founded in may be long ago.
 async fn shard_of(spec: &NodeSpec) -> Option<String> {
     let asked = Outgoing::new(Method::GET, "/shard/node-shard-id");
-    let (_, body) = Client::new(spec.address.as_str()).send(asked, START_PATIENCE).await.ok()?;
+    let (_, body) = spec.client().send(asked, START_PATIENCE).await.ok()?;
     body["node-shard-id"].as_str().map(str::to_owned)
-}
-
-/// Looked at before anything is started, since a cluster that lacks a node because of its port is of no use.
-fn free_ports(config: &Config) -> Result<(), CliError> {
-    for member in config.members() {
-        let peers = peer_address(&member.address).map_err(|source| PlanError::BadAddress { setting: "--base-port", source })?;
-        for address in [member.address.clone(), peers] {
-            TcpListener::bind(&address).map_err(|source| ClusterError::PortTaken { address, source })?;
-        }
-    }
-    Ok(())
 }
 
 fn tail(log: &Path) -> String {
