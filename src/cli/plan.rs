@@ -60,6 +60,14 @@ pub enum PlanError {
         /// Silence after which it is avoided.
         suspect_after_ms: u64,
     },
+    /// Nothing would be left of a stop for making everything durable.
+    #[error("DRAIN_MS ({drain_ms}) must be below STOP_TIMEOUT_MS ({stop_timeout_ms})")]
+    DrainTooLong {
+        /// How long the node serves on.
+        drain_ms: u64,
+        /// How long the whole stop may take.
+        stop_timeout_ms: u64,
+    },
     /// Times by which no leader of the config log could stay one.
     #[error(
         "CONFIG_LOG_HEARTBEAT_MS ({heartbeat_ms}) must be below CONFIG_LOG_ELECTION_MIN_MS ({election_min_ms}), and that below \
@@ -132,7 +140,9 @@ pub struct Plan {
     pub limits: Limits,
     /// Bounds of connections.
     pub accept: AcceptSettings,
-    /// How long a stop may take.
+    /// How long a node serves on after SIGTERM.
+    pub drain: Duration,
+    /// How long a stop may take, `drain` included.
     pub stop_timeout: Duration,
 }
 
@@ -173,6 +183,7 @@ impl Plan {
             security,
             limits: Limits { max_value_bytes: settings.max_value_bytes, slow_request_ms: settings.slow_request_ms },
             accept: accept(settings),
+            drain: Duration::from_millis(settings.drain_ms),
             stop_timeout: Duration::from_millis(settings.stop_timeout_ms),
         })
     }
@@ -206,6 +217,10 @@ fn nonzero(settings: &Settings) -> Result<(), PlanError> {
     ];
     if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
         return Err(PlanError::Zero(name));
+    }
+    let Settings { drain_ms, stop_timeout_ms, .. } = *settings;
+    if drain_ms >= stop_timeout_ms {
+        return Err(PlanError::DrainTooLong { drain_ms, stop_timeout_ms });
     }
     let Settings { down_after_ms, suspect_after_ms, .. } = *settings;
     if down_after_ms <= suspect_after_ms {
@@ -278,7 +293,7 @@ fn accept(settings: &Settings) -> AcceptSettings {
         idle_timeout_ms: settings.idle_timeout_ms,
         write_timeout_ms: settings.write_timeout_ms,
         // The rest is for making everything durable.
-        drain_timeout_ms: settings.stop_timeout_ms / 2,
+        drain_timeout_ms: (settings.stop_timeout_ms - settings.drain_ms) / 2,
         max_head_bytes: settings.max_head_bytes,
         max_connections: settings.max_connections,
         max_connections_per_client: settings.max_connections_per_client,

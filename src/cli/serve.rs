@@ -1,9 +1,13 @@
 //! `causeway serve`: one node, from its settings to its end.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
-use tokio::{net::TcpListener, sync::watch, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    time::{sleep, timeout},
+};
 
 use super::{
     CliError,
@@ -13,17 +17,21 @@ use super::{
     place::Place,
     plan::Plan,
     sources::Sources,
-    stop::StopSignal,
+    stop::{StopCause, StopSignal},
 };
 use crate::{
     http::{App, Door, HttpMetrics, Server, guarded_router, router},
     runtime::{
-        ConfigLog, Env, StartPlan, Started,
+        ConfigLog, Env, Handle, StartPlan, Started,
         journal::JournalStats,
         start, start_config_log, tell_members,
         tokio::{FolderDisk, LinkStats, TokioEnv},
     },
 };
+
+/// Long enough for a record to be sent again some times, short enough for the rest of a stop.
+const HAND_OFF_PATIENCE: Duration = Duration::from_secs(2);
+const HAND_OFF_POLL: Duration = Duration::from_millis(10);
 
 /// `causeway serve`.
 #[derive(Debug, Default, clap::Args)]
@@ -54,14 +62,14 @@ pub(super) async fn serve(args: &ServeArgs) -> Result<u8, CliError> {
         Some(place) => (place, clients),
         None => tokio::select! {
             biased;
-            () = stop.received() => return Ok(0),
+            _ = stop.received() => return Ok(0),
             joined = join(&plan, clients) => joined?,
         },
     };
     let env = TokioEnv::start(peers, &place.peers(&plan), disk);
     let node = tokio::select! {
         biased;
-        () = stop.received() => return Ok(0),
+        _ = stop.received() => return Ok(0),
         node = begin(&plan, &place, &env) => node?,
     };
     let me = &place.me;
@@ -100,23 +108,42 @@ async fn until_stopped(plan: &Plan, node: &Running, doors: Doors, stop: &mut Sto
     let started = &node.started;
     let stopping = watch::Sender::new(false);
     let mut serving = tokio::spawn(serve_all(servers(plan, node, doors), stopping.subscribe()));
-    tokio::select! {
+    let cause = tokio::select! {
         biased;
         () = started.handle.gone() => return Err(CliError::Ended),
         ended = &mut serving => return Err(ended.map_or_else(|panic| io::Error::other(panic).into(), |()| CliError::Ended)),
-        () = stop.received() => {}
-    }
-    tracing::info!("stopping");
-    stopping.send_replace(true);
+        cause = stop.received() => cause,
+    };
+    started.handle.drain();
     let quietly = async {
+        if cause == StopCause::Terminated {
+            tracing::info!(drain_ms = plan.drain.as_millis() as u64, "not ready any more");
+            sleep(plan.drain).await;
+        }
+        tracing::info!("stopping");
+        stopping.send_replace(true);
         // Answers what is under way first: a node that has stopped answers nothing.
         let _ = serving.await;
+        hand_off(&started.handle).await;
         started.handle.stop().await;
     };
     tokio::select! {
         biased;
-        () = stop.received() => Err(CliError::StopCutShort),
+        _ = stop.received() => Err(CliError::StopCutShort),
         stopped = timeout(plan.stop_timeout, quietly) => stopped.map(|()| 0).map_err(|_| CliError::StopCutShort),
+    }
+}
+
+/// Waits until the peers that are up have all that this node wrote, which is otherwise missing from them until it returns. What it
+/// acknowledged is on its disk all the same, so one that hears nothing of them for long stops.
+async fn hand_off(handle: &Handle) {
+    let handed_off = async {
+        while handle.status().await.is_some_and(|status| status.peers_behind() > 0) {
+            sleep(HAND_OFF_POLL).await;
+        }
+    };
+    if timeout(HAND_OFF_PATIENCE, handed_off).await.is_err() {
+        tracing::warn!("stopping before all peers have what this node wrote");
     }
 }
 

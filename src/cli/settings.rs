@@ -189,7 +189,9 @@ settings! {
     max_connections_per_client: usize = AcceptSettings::default().max_connections_per_client;
     /// Requests that take longer are logged as slow
     slow_request_ms: u64 = Limits::default().slow_request_ms;
-    /// How long a stop may take before it is cut short
+    /// For how long a node that SIGTERM tells to stop says that it is not ready, and serves, before it closes its port; 0 is not at all
+    drain_ms: u64 = 1_000;
+    /// How long a stop may take, draining included, before it is cut short
     stop_timeout_ms: u64 = 9_000;
     /// `text` or `json`
     log_format: String = "text".to_owned();

@@ -1,4 +1,5 @@
 //! Being told to stop: SIGTERM from whoever runs the process, SIGINT from the terminal, and the end of standard input from a parent.
+//! The first comes from those who look at `/readyz` to know whom to send load; the others look at nothing.
 
 use std::{
     io::{self, ErrorKind},
@@ -10,6 +11,15 @@ use tokio::{
     net::unix::pipe::Receiver,
     signal::unix::{Signal, SignalKind, signal},
 };
+
+/// How a process was told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StopCause {
+    /// SIGTERM.
+    Terminated,
+    /// SIGINT, or the end of standard input.
+    Interrupted,
+}
 
 /// All that tells a process to stop. From [`listen`](Self::listen) on the signals no longer kill it.
 pub(super) struct StopSignal {
@@ -30,12 +40,15 @@ impl StopSignal {
     }
 
     /// Waits for the next of them. Cancel-safe.
-    pub(super) async fn received(&mut self) {
+    pub(super) async fn received(&mut self) -> StopCause {
         tokio::select! {
             biased;
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-            () = ended(&mut self.parent) => self.parent = None,
+            _ = self.terminate.recv() => StopCause::Terminated,
+            _ = self.interrupt.recv() => StopCause::Interrupted,
+            () = ended(&mut self.parent) => {
+                self.parent = None;
+                StopCause::Interrupted
+            }
         }
     }
 }

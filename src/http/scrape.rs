@@ -26,6 +26,15 @@ use crate::{
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PREFIX: &str = "causeway";
+/// All of them, so that none is missing from the page while it does not apply.
+const REASONS: [WhyNoWrites; 6] = [
+    WhyNoWrites::Starting,
+    WhyNoWrites::NeedsNewActor,
+    WhyNoWrites::FsyncFailed,
+    WhyNoWrites::ClockAhead,
+    WhyNoWrites::TakingOver,
+    WhyNoWrites::NoSeat,
+];
 
 type ByNode<M> = Family<[(&'static str, String); 1], M>;
 
@@ -52,6 +61,7 @@ fn add_status(registry: &mut Registry, status: &Status, config: &Config) {
     gauge(registry, "tombstones", "Tombstones held here", status.tombstones);
     gauge(registry, "unstable_versions", "Versions whose dependencies are still kept", status.unstable_versions);
     gauge(registry, "waiting_requests", "Requests that wait in the node", status.waiting);
+    gauge(registry, "peers_behind", "Peers that are up and lack what this node wrote", status.peers_behind());
     bytes(registry, "memory", "Estimated size of keys, values, versions and retained records", status.memory_bytes);
     bytes(registry, "tail", "Records kept for peers that are behind", status.tail_bytes);
     let lag = seconds(status.stable_lag_ms);
@@ -72,7 +82,7 @@ fn add_status(registry: &mut Registry, status: &Status, config: &Config) {
 fn add_writing(registry: &mut Registry, no_writes: Option<WhyNoWrites>) {
     gauge(registry, "takes_writes", "1 while the node takes writes itself", u64::from(no_writes.is_none()));
     let reasons: ByNode<Gauge> = Family::default();
-    for reason in [WhyNoWrites::Starting, WhyNoWrites::NeedsNewActor, WhyNoWrites::FsyncFailed, WhyNoWrites::ClockAhead] {
+    for reason in REASONS {
         let applies = no_writes == Some(reason);
         reasons.get_or_create(&[("reason", reason.to_string())]).set(applies.into());
     }

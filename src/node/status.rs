@@ -72,6 +72,8 @@ pub struct PeerStatus {
     pub clock_ahead_ms: i64,
     /// Whether the peer says that it takes writes.
     pub takes_writes: bool,
+    /// Whether it has yet to say that it holds all that this node wrote. Never of one that holds nothing of this node's shard.
+    pub lacks_records: bool,
 }
 
 /// How far the transfer is that a node takes over.
@@ -130,6 +132,13 @@ pub struct Counters {
     pub set_aside: u64,
 }
 
+impl Status {
+    /// How many peers that are up have yet to say that they hold all that this node wrote: once there are none, it may go.
+    pub fn peers_behind(&self) -> u64 {
+        self.peers.iter().filter(|peer| peer.up && !peer.suspected && peer.lacks_records).count() as u64
+    }
+}
+
 impl Node {
     /// This node's state now.
     pub fn status(&self) -> Status {
@@ -172,6 +181,7 @@ impl Node {
             lag_ms,
             clock_ahead_ms: peer.clock_ahead_ms(self.now),
             takes_writes: peer.heartbeat.takes_writes,
+            lacks_records: self.links.get(&node).is_some_and(|link| !link.holds(self.applied.get(self.actor))),
         }
     }
 
@@ -183,6 +193,7 @@ impl Node {
             lag_ms: None,
             clock_ahead_ms: 0,
             takes_writes: self.standing.writes().is_ok(),
+            lacks_records: false,
         }
     }
 }

@@ -1,6 +1,9 @@
 //! The way into a running node, for HTTP and for tests.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{
+    Arc, PoisonError, RwLock,
+    atomic::{AtomicBool, Ordering},
+};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -58,13 +61,14 @@ pub enum BackupCall {
 pub struct Handle {
     calls: mpsc::Sender<Call>,
     config: Arc<RwLock<Arc<Config>>>,
+    draining: Arc<AtomicBool>,
 }
 
 impl Handle {
     /// A handle and the end where its calls come out. More than `bound` calls at once are refused as overload.
     pub fn new(config: Arc<Config>, bound: usize) -> (Self, mpsc::Receiver<Call>) {
         let (calls, receiver) = mpsc::channel(bound);
-        (Self { calls, config: Arc::new(RwLock::new(config)) }, receiver)
+        (Self { calls, config: Arc::new(RwLock::new(config)), draining: Arc::default() }, receiver)
     }
 
     /// The placement that the node works by now.
@@ -121,6 +125,16 @@ impl Handle {
     /// Ends a backup. Needs no answer: one that is not ended ends by itself.
     pub async fn end_backup(&self, at: Hlc) {
         let _ = self.calls.send(Call::Backup(BackupCall::End(at))).await;
+    }
+
+    /// The node stops soon: from now on it is not ready, so that load goes elsewhere while it still serves. There is no way back.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the node stops soon.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
     }
 
     /// Waits until the node is gone, for whatever reason.

@@ -49,6 +49,7 @@ struct Script {
 /// A router and the fake node behind it.
 pub struct Fake {
     pub router: Router,
+    pub handle: Handle,
     pub tokens: Arc<TokenKeys>,
     app: App,
     script: Arc<Mutex<Script>>,
@@ -105,14 +106,14 @@ impl Fake {
         let tokens = Arc::new(TokenKeys::default());
         let app = App {
             config_log: None,
-            handle,
+            handle: handle.clone(),
             tokens: tokens.clone(),
             limits: Limits { max_value_bytes: MAX_VALUE_BYTES, ..Limits::default() },
             metrics,
             clock: Arc::new(move || now_us.fetch_add(step_us.load(Ordering::Relaxed), Ordering::Relaxed)),
             more_metrics: Some(more),
         };
-        Self { router: router(app.clone()), tokens, app, script, request_us }
+        Self { router: router(app.clone()), handle, tokens, app, script, request_us }
     }
 
     /// The same behind a guard.
@@ -191,6 +192,7 @@ fn status() -> Status {
         lag_ms: (n % 2 == 0 && n > 0).then_some(1_500),
         clock_ahead_ms: -20,
         takes_writes: true,
+        lacks_records: n == 2,
     };
     Status {
         node: NodeId(0),

@@ -25,6 +25,16 @@ async fn ready_is_who_has_caught_up_whatever_the_peers() {
 }
 
 #[tokio::test]
+async fn who_is_about_to_stop_is_not_ready_and_answers() {
+    let fake = Fake::answering(key_answer(Outcome::Created));
+    fake.handle.drain();
+    let got = fake.raw("GET", "/readyz", "").await;
+    assert_eq!((got.status, got.error().as_str()), (503, "Node is stopping"));
+    assert_eq!(fake.raw("GET", "/livez", "").await.status, 200, "nobody is to restart it");
+    assert_eq!(fake.send("PUT", "/kvs/a", json!({ "value": 1 })).await.status, 201);
+}
+
+#[tokio::test]
 async fn metrics_show_requests_refusals_and_the_node() {
     let fake = Fake::answering(key_answer(Outcome::Created)).with_status(|status| {
         status.no_writes = Some(WhyNoWrites::NeedsNewActor);
@@ -46,9 +56,11 @@ async fn metrics_show_requests_refusals_and_the_node() {
         "causeway_memory_bytes 4096.0",
         "causeway_tail_bytes 512.0",
         "causeway_waiting_requests 1.0",
+        "causeway_peers_behind 1.0",
         "causeway_takes_writes 0.0",
         r#"causeway_takes_no_writes{reason="needs_new_actor"} 1"#,
         r#"causeway_takes_no_writes{reason="clock_ahead"} 0"#,
+        r#"causeway_takes_no_writes{reason="no_seat"} 0"#,
         "causeway_stable_time_lag_seconds 2.5",
         r#"causeway_stable_time_culprit_info{address="10.0.0.3:8090"} 1"#,
         r#"causeway_peer_lag_seconds{address="10.0.0.3:8090"} 1.5"#,

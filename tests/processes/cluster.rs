@@ -211,6 +211,27 @@ impl Cluster {
         Client::entering(&self.addresses[node], self.access.clone())
     }
 
+    /// SIGTERM.
+    pub fn terminate(&self, node: usize) {
+        self.signal(node, "TERM");
+    }
+
+    /// Waits until a node has ended by itself. Its exit code; none where a signal ended it.
+    pub async fn ended(&mut self, node: usize, limit: Duration) -> Option<i32> {
+        let mut process = self.processes[node].take().expect("the node runs");
+        let began = Instant::now();
+        loop {
+            if let Some(status) = process.try_wait().expect("a process of ours can be waited for") {
+                return status.code();
+            }
+            if began.elapsed() >= limit {
+                self.processes[node] = Some(process);
+                panic!("node {node} still runs after {limit:?}");
+            }
+            time::sleep(POLL).await;
+        }
+    }
+
     /// Asks a node.
     pub async fn ask(&self, node: usize, method: Method, path: &str, body: &Value) -> Result<(u16, Value), ClientError> {
         self.client(node).send(Outgoing::new(method, path).json(body), ANSWER_DEADLINE).await

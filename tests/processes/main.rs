@@ -23,6 +23,7 @@ mod recovery;
 mod secure;
 mod session;
 mod start;
+mod stops;
 mod torture;
 mod upheaval;
 mod views;

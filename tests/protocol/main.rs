@@ -6,6 +6,7 @@ mod configs;
 mod cuts;
 mod evict;
 mod reshards;
+mod stops;
 
 use causeway::{
     clock::Token,

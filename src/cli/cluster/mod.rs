@@ -121,7 +121,7 @@ impl ClusterArgs {
         }
         let ran = tokio::select! {
             biased;
-            () = stop.received() => Ok(()),
+            _ = stop.received() => Ok(()),
             ran = self.show(&config, &secure, &mut events) => ran,
         };
         say("stopping\n")?;
