@@ -11,7 +11,7 @@
 //! ```
 //!
 //! [`conformance`] holds this world and tokio's to the same promises. Those who watch plug in by [`observe`]. [`scenario`] tells stories
-//! of small clusters.
+//! of small clusters. [`torture`] leaves simulated time: it does to real nodes what is done to simulated ones, and has the same judge.
 
 #[cfg(not(madsim))]
 compile_error!(
@@ -52,6 +52,7 @@ pub mod shrink;
 pub mod streams;
 pub mod swarm;
 pub mod sweep;
+pub mod torture;
 pub mod trace;
 pub mod workload;
 pub mod world;

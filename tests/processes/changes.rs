@@ -2,15 +2,17 @@
 
 use std::time::{Duration, Instant};
 
+use causeway_sim::torture::{
+    final_scan,
+    load::{Tokens, begin, end},
+};
 use hyper::Method;
 use serde_json::{Value, json};
 use tokio::time;
 
 use crate::{
     cluster::{Cluster, SERVES_WITHIN},
-    final_scan,
-    session::Tokens,
-    torture::{begin, end, run, violation},
+    torture::run,
 };
 
 /// For what takes some seconds by its nature: a view that loses a dead node, an election, a transfer.
@@ -70,7 +72,7 @@ async fn shards_grow_and_shrink_and_nodes_join_and_restart_under_load() {
         }
     }
     let tally = end(sessions).await;
-    let seen = violation(&run);
+    let seen = run.violation();
     assert_eq!(seen, None, "{}", seen.as_ref().map(ToString::to_string).unwrap_or_default());
     assert!(tally.acknowledged >= LEAST_ACKNOWLEDGED, "too little happened: {tally:?}");
 
@@ -79,8 +81,8 @@ async fn shards_grow_and_shrink_and_nodes_join_and_restart_under_load() {
         cluster.start_node(node);
         until(&cluster, node, "/shard/ids", |body| body["shard-ids"] == json!(["s0", "s1"])).await;
     }
-    let converged = final_scan::converge(&cluster, &run, SOON, |_| cluster.nodes()).await;
-    converged.unwrap_or_else(|violation| panic!("{violation}"));
+    let converged = final_scan::converge(&run, SOON, |_| cluster.nodes()).await;
+    converged.unwrap_or_else(|why| panic!("{why}"));
     let (status, body) = cluster.answer(new, Method::GET, "/kvs/before", &json!({"causal-metadata": token})).await;
     assert_eq!((status, &body["value"]), (200, &json!(1)), "a token from before all changes: {body}");
 }

@@ -1,27 +1,23 @@
 //! Sixteen sessions hop between six processes while one after the other is killed and restarted. Causal order holds in every
 //! answer, and at the end no acknowledged write is missing at any replica.
 
-use std::{
-    env,
-    sync::{Arc, Mutex},
-    time::{Duration, Instant},
-};
+use std::{env, sync::Arc, time::Duration};
 
-use causeway::clock::TokenKeys;
 use causeway_sim::{
-    checker::{Judge, Violation},
-    history::SessionId,
+    checker::Violation,
+    torture::{
+        final_scan,
+        load::{Load, Run, Tally, Tokens, begin, end, random},
+    },
 };
-use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
-use tokio::task::JoinHandle;
 
 use crate::{
     cluster::{Cluster, NODES},
-    final_scan, nemesis,
-    pace::Pace,
-    session::{Run, Session, Tally, Tokens},
+    nemesis,
 };
 
+/// What all choices are drawn from.
+pub const SEED: u64 = 0;
 const SESSIONS: u16 = 16;
 const DEFAULT_SECONDS: u64 = 15;
 /// A run in which less happens shows nothing.
@@ -38,16 +34,16 @@ async fn no_session_sees_effects_before_causes_and_nothing_acknowledged_is_lost(
     let mut cluster = Cluster::serving(&[]).await;
     let run = run(&cluster, Tokens::Carried, seconds(DEFAULT_SECONDS));
     let (kills, tally) = work(&mut cluster, &run).await;
-    let violation = violation(&run);
+    let violation = run.violation();
     assert_eq!(violation, None, "{}", violation.as_ref().map(Violation::to_string).unwrap_or_default());
 
     let everyone: Vec<usize> = (0..NODES).collect();
     cluster.until_views_are(&everyone, Duration::from_secs(5)).await;
-    let converged = final_scan::converge(&cluster, &run, Duration::from_secs(10), |key| cluster.replicas(key)).await;
-    let took = converged.unwrap_or_else(|violation| panic!("{violation}"));
+    let converged = final_scan::converge(&run, Duration::from_secs(10), |key| cluster.replicas(key)).await;
+    let took = converged.unwrap_or_else(|why| panic!("{why}")).took;
     let Tally { seen, acknowledged, refused, unknown } = tally;
     println!("{kills} kills; {acknowledged} writes acknowledged, {seen} reads, {refused} refused, {unknown} unknown");
-    println!("converged after {} ms; {} keys", took.as_millis(), run.keys.lock().expect("no panic under the lock").len());
+    println!("converged after {} ms; {} keys", took.as_millis(), run.keys().len());
     assert!(u64::from(acknowledged) >= LEAST_ACKNOWLEDGED_A_SECOND * seconds(DEFAULT_SECONDS), "too little happened: {tally:?}");
 }
 
@@ -57,54 +53,19 @@ async fn sessions_without_tokens_are_caught() {
     let mut cluster = Cluster::serving(&[("REPAIR_HOLDOFF_MS", "1000")]).await;
     let run = run(&cluster, Tokens::Dropped, 20);
     work(&mut cluster, &run).await;
-    let violation = violation(&run).expect("stale reads are seen");
+    let violation = run.violation().expect("stale reads are seen");
     assert_eq!(violation.property.checker(), "a2_reads", "{violation}");
 }
 
 pub fn run(cluster: &Cluster, tokens: Tokens, seconds: u64) -> Arc<Run> {
-    let began = Instant::now();
-    let tokens_of = TokenKeys::default().of_cluster(cluster.config().cluster());
-    let mut judge = Judge::new(cluster.config(), SESSIONS.into(), tokens_of);
-    // From outside nobody hears which config a process works by.
-    judge.ignore("epoch_gate");
-    Arc::new(Run {
-        tokens,
-        addresses: cluster.addresses().to_vec(),
-        judge: Mutex::new(judge),
-        keys: Mutex::default(),
-        violation: Mutex::default(),
-        began,
-        until: Mutex::new(began + Duration::from_secs(seconds)),
-        pace: Pace::default(),
-    })
+    let span = Duration::from_secs(seconds);
+    let load = Load { seed: SEED, sessions: SESSIONS, tokens, span, rest: Duration::ZERO };
+    Run::new(cluster.config(), cluster.addresses().to_vec(), load)
 }
 
 /// Load and kills. Says how many kills there were, and what clients were told.
 async fn work(cluster: &mut Cluster, run: &Arc<Run>) -> (u32, Tally) {
     let sessions = begin(run);
-    let kills = nemesis::kill_and_restart(cluster, random(SESSIONS.into()), || run.goes_on()).await;
+    let kills = nemesis::kill_and_restart(cluster, random(SEED, SESSIONS.into()), || run.goes_on()).await;
     (kills, end(sessions).await)
-}
-
-/// Load, until the run's time is over or something is wrong.
-pub fn begin(run: &Arc<Run>) -> Vec<JoinHandle<Tally>> {
-    let session = |id| tokio::spawn(Session::new(run.clone(), SessionId(id), random(id.into())).work());
-    (0..SESSIONS).map(session).collect()
-}
-
-/// What all sessions together were told.
-pub async fn end(sessions: Vec<JoinHandle<Tally>>) -> Tally {
-    let mut tally = Tally::default();
-    for session in sessions {
-        tally = tally.plus(session.await.expect("a session does not panic"));
-    }
-    tally
-}
-
-pub fn random(stream: u64) -> ChaCha8Rng {
-    ChaCha8Rng::seed_from_u64(stream)
-}
-
-pub fn violation(run: &Run) -> Option<Violation> {
-    run.violation.lock().expect("no panic under the lock").take()
 }

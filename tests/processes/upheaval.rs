@@ -2,14 +2,17 @@
 //! of these a node dies. Nothing that was acknowledged is lost, no effect is seen before its cause, no request waits longer than it may,
 //! and tokens from before are good.
 
-use std::{
-    ops::Range,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{ops::Range, sync::Arc, time::Duration};
 
-use causeway::http::{Client, Outgoing};
-use causeway_sim::plan::Wish;
+use causeway_sim::{
+    plan::Wish,
+    torture::{
+        change::ask,
+        final_scan,
+        load::{Run, Tokens, begin, end, random},
+        pace::Outage,
+    },
+};
 use hyper::Method;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -19,11 +22,9 @@ use tokio::time;
 use crate::{
     changes::until,
     cluster::Cluster,
-    final_scan,
     keepsakes::Keepsakes,
-    pace::{Lateness, Outage},
-    session::{Run, Tokens},
-    torture::{begin, end, random, run, seconds, violation},
+    lateness::Lateness,
+    torture::{SEED, run, seconds},
 };
 
 /// Apart from those to a node that has just died, and by how much the machine is late.
@@ -33,7 +34,6 @@ const CHANGES_WITHIN: Duration = Duration::from_secs(30);
 const BACK_WITHIN: Duration = Duration::from_secs(10);
 /// Before the first change, and between two.
 const QUIET: Duration = Duration::from_secs(1);
-const POLL: Duration = Duration::from_millis(20);
 /// A run may not end in the middle of a round.
 const LONGEST: u64 = 86_400;
 const LEAST_ACKNOWLEDGED_A_SECOND: f64 = 20.0;
@@ -68,11 +68,11 @@ async fn members_and_shards_change_and_nodes_die_under_load() {
     run.end();
     let tally = end(sessions).await;
     let whole = Duration::ZERO..run.began.elapsed();
-    let seen = violation(&run);
+    let seen = run.violation();
     assert_eq!(seen, None, "{}", seen.as_ref().map(ToString::to_string).unwrap_or_default());
 
-    let converged = final_scan::converge(&cluster, &run, BACK_WITHIN, |_| cluster.nodes()).await;
-    let took = converged.unwrap_or_else(|violation| panic!("{violation}"));
+    let converged = final_scan::converge(&run, BACK_WITHIN, |_| cluster.nodes()).await;
+    let took = converged.unwrap_or_else(|why| panic!("{why}")).took;
     println!("{tally:?}; converged after {} ms", took.as_millis());
     print_pace(&run, &made, &whole);
     let outages: Vec<Outage> = made.into_iter().filter_map(|made| made.outage).collect();
@@ -85,7 +85,7 @@ async fn members_and_shards_change_and_nodes_die_under_load() {
 }
 
 async fn upheaval(cluster: &mut Cluster, new: usize, run: &Arc<Run>) -> Vec<Made> {
-    let mut random = random(4_711);
+    let mut random = random(SEED, 4_711);
     let (mut made, mut keepsakes, mut newcomer) = (Vec::new(), Keepsakes::default(), new);
     let reshard = |shards| Wish::Reshard { shards };
     loop {
@@ -124,13 +124,13 @@ async fn change(
     keepsakes.take(cluster, victim, &format!("death-{}", run.began.elapsed().as_millis())).await;
     let began = run.began.elapsed();
     let asked = random.random_range(0..nodes.len());
-    let request = tokio::spawn(ask(run.clone(), asked, wish.clone()));
+    let request = tokio::spawn(ask(run.clone(), asked, wish.clone(), CHANGES_WITHIN));
     let outage = match beside {
         Beside::Nothing => None,
         Beside::Death => Some(death(cluster, run, victim, random, keepsakes).await),
         Beside::Pause => Some(pause(cluster, run, random).await),
     };
-    let ended = request.await.expect("whoever asks does not panic");
+    let ended = request.await.expect("whoever asks does not panic").unwrap_or_else(|why| panic!("{why}"));
     if let Wish::Reshard { shards } = wish {
         let ids: Vec<String> = (0..shards).map(|shard| format!("s{shard}")).collect();
         for node in nodes {
@@ -169,38 +169,6 @@ async fn pause(cluster: &Cluster, run: &Run, random: &mut ChaCha8Rng) -> Outage 
     time::sleep(Duration::from_millis(random.random_range(500..1_900))).await;
     cluster.resume(slow);
     Outage { node: slow, span: began..run.began.elapsed() }
-}
-
-/// Asks one node after the other until the change is made. When that was.
-async fn ask(run: Arc<Run>, first: usize, wish: Wish) -> Duration {
-    let began = Instant::now();
-    for address in run.addresses.iter().cycle().skip(first) {
-        let answer = Client::new(address).send(outgoing(&wish, &run.addresses), CHANGES_WITHIN).await;
-        if let Ok((status, body)) = &answer {
-            let text = body["result"].as_str().or_else(|| body["error"].as_str()).unwrap_or_default();
-            let judged = run.judge.lock().expect("no panic under the lock").administered(&wish, *status, text);
-            judged.unwrap_or_else(|violation| panic!("{violation}"));
-            if *status == 200 {
-                break;
-            }
-        }
-        // A node that is to join and has just died is in no view; one that has just started knows no view.
-        assert!(began.elapsed() < CHANGES_WITHIN, "{wish} is answered {answer:?}");
-        time::sleep(POLL).await;
-    }
-    run.began.elapsed()
-}
-
-fn outgoing(wish: &Wish, addresses: &[String]) -> Outgoing {
-    let named = |address: &u16| json!({"socket-address": addresses[usize::from(*address)]});
-    let (method, path, body) = match wish {
-        Wish::Reshard { shards } => (Method::PUT, "/shard/reshard".to_owned(), json!({"shard-count": shards})),
-        Wish::AbortReshard => (Method::DELETE, "/admin/reshard".to_owned(), Value::Null),
-        Wish::AddNode { address } => (Method::PUT, "/view".to_owned(), named(address)),
-        Wish::RemoveNode { address } => (Method::DELETE, "/view".to_owned(), named(address)),
-        Wish::AddMember { address, shard } => (Method::PUT, format!("/shard/add-member/s{shard}"), named(address)),
-    };
-    Outgoing::new(method, path).json(&body)
 }
 
 fn print_pace(run: &Run, made: &[Made], whole: &Range<Duration>) {

@@ -1,117 +1,32 @@
 //! One client: it does one operation after another, carries its token, and moves between nodes.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex},
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
+use axum::http::Method;
 use causeway::{
     http::{Client, ClientError, Outgoing},
     id::{NodeId, ShardId},
     store::{Key, OperationId},
 };
-use causeway_sim::{
-    checker::{Answer, Judge, Violation},
-    history::{Invocation, Kind, OpId, Outcome, SessionId},
-};
-use hyper::Method;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use tokio::time;
 
-use crate::pace::{Answered, Pace, Timing};
+use super::{
+    load::{Run, Tally, Tokens},
+    pace::{Answered, Timing},
+};
+use crate::{
+    checker::Answer,
+    history::{Invocation, Kind, OpId, Outcome, SessionId},
+};
 
 /// Few, so that sessions meet on them.
 const HOT_KEYS: u32 = 12;
 const ANSWER_DEADLINE: Duration = Duration::from_secs(3);
 const ATTEMPTS: u8 = 4;
 const PAUSE_AFTER_REFUSAL: Duration = Duration::from_millis(20);
-
-/// What sessions do with the tokens that they are given.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Tokens {
-    /// Send back the newest.
-    Carried,
-    /// Throw them away: then nothing keeps causal order.
-    Dropped,
-}
-
-/// What all sessions of a run share.
-pub struct Run {
-    /// What sessions do with their tokens.
-    pub tokens: Tokens,
-    /// Where to ask.
-    pub addresses: Vec<String>,
-    /// Judges every answer as it comes.
-    pub judge: Mutex<Judge>,
-    /// Every key that was ever written.
-    pub keys: Mutex<BTreeSet<Key>>,
-    /// The first violation; everything ends then.
-    pub violation: Mutex<Option<Violation>>,
-    /// The start of the run's time.
-    pub began: Instant,
-    /// When sessions begin nothing new.
-    pub until: Mutex<Instant>,
-    /// How long every request took.
-    pub pace: Pace,
-}
-
-impl Run {
-    /// Whether operations may still begin.
-    pub fn goes_on(&self) -> bool {
-        let is_over = Instant::now() >= *self.until.lock().expect("no panic under the lock");
-        !is_over && self.violation.lock().expect("no panic under the lock").is_none()
-    }
-
-    /// Ends the run's time.
-    pub fn end(&self) {
-        *self.until.lock().expect("no panic under the lock") = Instant::now();
-    }
-
-    fn at_us(&self) -> u64 {
-        self.began.elapsed().as_micros() as u64
-    }
-
-    fn judge<T>(&self, say: impl FnOnce(&mut Judge, u64) -> T) -> T {
-        say(&mut self.judge.lock().expect("no panic under the lock"), self.at_us())
-    }
-}
-
-/// How many answers there were of each kind.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Tally {
-    /// Reads, and deletes of nothing.
-    pub seen: u32,
-    /// Writes that were acknowledged.
-    pub acknowledged: u32,
-    /// Operations that certainly did not happen.
-    pub refused: u32,
-    /// Operations that may have happened.
-    pub unknown: u32,
-}
-
-impl Tally {
-    /// Both together.
-    pub fn plus(self, other: Self) -> Self {
-        Self {
-            seen: self.seen + other.seen,
-            acknowledged: self.acknowledged + other.acknowledged,
-            refused: self.refused + other.refused,
-            unknown: self.unknown + other.unknown,
-        }
-    }
-
-    fn count(&mut self, outcome: Outcome) {
-        match outcome {
-            Outcome::Found(_) | Outcome::Absent => self.seen += 1,
-            Outcome::Created | Outcome::Overwrote => self.acknowledged += 1,
-            Outcome::NotApplied => self.refused += 1,
-            Outcome::Unknown | Outcome::Pending => self.unknown += 1,
-        }
-    }
-}
 
 /// See the module.
 pub struct Session {
@@ -140,6 +55,9 @@ impl Session {
             }
             let (key, kind) = (self.key(), self.kind());
             self.operate(key, kind).await;
+            if !self.run.rest.is_zero() {
+                time::sleep(self.run.rest).await;
+            }
         }
         self.tally
     }
@@ -167,7 +85,7 @@ impl Session {
         let invocation = self.invocation(&key, kind, idempotency);
         let op = self.run.judge(|judge, _| judge.invoke(invocation));
         if kind == Kind::Put {
-            self.run.keys.lock().expect("no panic under the lock").insert(key.clone());
+            self.run.note_key(&key);
         }
         for attempt in 1..=ATTEMPTS {
             let outgoing = self.outgoing(op, &key, kind, name.as_deref());
@@ -243,7 +161,7 @@ impl Session {
                 outcome
             }
             Err(violation) => {
-                self.run.violation.lock().expect("no panic under the lock").get_or_insert(violation);
+                self.run.blow(violation);
                 Outcome::Unknown
             }
         }

@@ -1,0 +1,53 @@
+//! Changes of the config, asked of one node after the other until they are made.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::http::Method;
+use causeway::http::{Client, Outgoing};
+use serde_json::{Value, json};
+use tokio::time;
+
+use super::load::Run;
+use crate::plan::Wish;
+
+const POLL: Duration = Duration::from_millis(20);
+
+/// Asks one node after the other, from this one on, until the change is made. When that was, since the run began.
+///
+/// # Errors
+/// It was not made in time, as was answered last; or the run ended before. An answer that is in no contract ends the run.
+pub async fn ask(run: Arc<Run>, first: usize, wish: Wish, within: Duration) -> Result<Duration, String> {
+    let began = Instant::now();
+    for address in run.addresses.iter().cycle().skip(first) {
+        let answer = Client::new(address).send(outgoing(&wish, &run.addresses), within).await;
+        if let Ok((status, body)) = &answer {
+            let text = body["result"].as_str().or_else(|| body["error"].as_str()).unwrap_or_default();
+            let judged = run.judge(|judge, _| judge.administered(&wish, *status, text));
+            judged.unwrap_or_else(|violation| run.blow(violation));
+            if *status == 200 {
+                break;
+            }
+        }
+        // A node that is to join and has just died is in no view; one that has just started knows no view.
+        if began.elapsed() >= within || !run.goes_on() {
+            return Err(format!("{wish} is answered {answer:?}"));
+        }
+        time::sleep(POLL).await;
+    }
+    Ok(run.began.elapsed())
+}
+
+fn outgoing(wish: &Wish, addresses: &[String]) -> Outgoing {
+    let named = |address: &u16| json!({"socket-address": addresses[usize::from(*address)]});
+    let (method, path, body) = match wish {
+        Wish::Reshard { shards } => (Method::PUT, "/shard/reshard".to_owned(), json!({"shard-count": shards})),
+        Wish::AbortReshard => (Method::DELETE, "/admin/reshard".to_owned(), Value::Null),
+        Wish::AddNode { address } => (Method::PUT, "/view".to_owned(), named(address)),
+        Wish::RemoveNode { address } => (Method::DELETE, "/view".to_owned(), named(address)),
+        Wish::AddMember { address, shard } => (Method::PUT, format!("/shard/add-member/s{shard}"), named(address)),
+    };
+    Outgoing::new(method, path).json(&body)
+}
