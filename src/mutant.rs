@@ -1,7 +1,8 @@
 //! Planted bugs. Each is one place in the code that asks [`planted`]; the simulator turns one on for a run and shows that its
 //! checkers catch it. Without the feature `mutants` the question is the constant `false` and costs nothing.
 //!
-//! A thread of the simulator runs one whole cluster, so the bug is chosen per thread.
+//! A thread of the simulator runs one whole cluster, so the bug is chosen per thread. A process that is one node has it on all of its
+//! threads.
 
 use std::fmt;
 
@@ -206,7 +207,7 @@ impl fmt::Display for Mutant {
 
 #[cfg(feature = "mutants")]
 mod active {
-    use std::cell::Cell;
+    use std::{cell::Cell, sync::OnceLock};
 
     use super::Mutant;
 
@@ -214,19 +215,26 @@ mod active {
         static ACTIVE: Cell<Option<Mutant>> = const { Cell::new(None) };
     }
 
+    static EVERYWHERE: OnceLock<Mutant> = OnceLock::new();
+
+    /// Plants a bug in everything that runs in this process, for good. Only the first one counts.
+    pub fn plant_everywhere(mutant: Mutant) {
+        EVERYWHERE.get_or_init(|| mutant);
+    }
+
     /// Plants a bug in everything that runs on this thread from now on, or removes it.
     pub fn plant(mutant: Option<Mutant>) {
         ACTIVE.set(mutant);
     }
 
-    /// Whether this bug is planted on this thread.
+    /// Whether this bug is planted on this thread, or everywhere.
     pub fn planted(mutant: Mutant) -> bool {
-        ACTIVE.get() == Some(mutant)
+        ACTIVE.get() == Some(mutant) || EVERYWHERE.get() == Some(&mutant)
     }
 }
 
 #[cfg(feature = "mutants")]
-pub use active::{plant, planted};
+pub use active::{plant, plant_everywhere, planted};
 
 /// Whether this bug is planted: never, in a build without the feature `mutants`.
 #[cfg(not(feature = "mutants"))]

@@ -6,10 +6,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use axum::http::{Method, Request as HttpRequest, Response};
+use axum::http::{Request as HttpRequest, Response};
 use bytes::Bytes;
 use causeway::id::NodeId;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     backup,
@@ -103,14 +103,7 @@ impl Operator {
 
 /// The request that asks for it; none for what takes more than one.
 pub(crate) fn http_request(wish: &Wish) -> Option<HttpRequest<Bytes>> {
-    let named = |number: &u16| json!({ "socket-address": address(*number) });
-    let (method, path, body) = match wish {
-        Wish::Reshard { shards } => (Method::PUT, "/shard/reshard".to_owned(), json!({ "shard-count": shards })),
-        Wish::AbortReshard => (Method::DELETE, "/admin/reshard".to_owned(), Value::Null),
-        Wish::AddNode { address } => (Method::PUT, "/view".to_owned(), named(address)),
-        Wish::RemoveNode { address } => (Method::DELETE, "/view".to_owned(), named(address)),
-        Wish::AddMember { address, shard } => (Method::PUT, format!("/shard/add-member/s{shard}"), named(address)),
-        Wish::Backup => return None,
-    };
-    Some(HttpRequest::builder().method(method).uri(path).body(body.to_string().into()).expect("a request made of legal parts"))
+    let (method, path, body) = wish.asked(address)?;
+    let request = HttpRequest::builder().method(method).uri(path);
+    Some(request.body(body.to_string().into()).expect("a request made of legal parts"))
 }

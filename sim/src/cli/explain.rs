@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, process::ExitCode};
 use causeway::mutant::Mutant;
 use causeway_sim::{
     capsule::{Evidence, Failure, commit},
-    explain::scene,
+    explain::drawn,
     picture::{Scene, Standing, page, shiviz},
     plan::Plan,
     run::{Verdict, run_plan},
@@ -53,7 +53,7 @@ pub fn run(args: &ExplainArgs) -> Result<ExitCode, String> {
         Some(path) => {
             let capsule = capsule_at(path)?;
             let Failure { plan, verdict, .. } = capsule.smallest();
-            (drawn(plan, verdict, Standing::Failed, &capsule.evidence, &capsule.commit), path.clone())
+            (drawn(plan, (Standing::Failed, verdict), &capsule.evidence, &capsule.commit), path.clone())
         }
         None => draw_plan(args)?,
     };
@@ -79,13 +79,5 @@ fn draw_plan(args: &ExplainArgs) -> Result<(Scene, PathBuf), String> {
     let report = run_plan(plan.clone(), Keep::All);
     let standing = if report.verdict == Verdict::Passed { Standing::Passed } else { Standing::Failed };
     let evidence = Evidence::of(&report);
-    Ok((drawn(&plan, &report.verdict.to_string(), standing, &evidence, &commit()), beside))
-}
-
-fn drawn(plan: &Plan, verdict: &str, standing: Standing, evidence: &Evidence, commit: &str) -> Scene {
-    let mutant = plan.mutant.map(|mutant| format!(", {mutant}")).unwrap_or_default();
-    let mut scene = scene(&format!("Seed {}{mutant}", plan.seed), plan, evidence);
-    scene.note("commit", commit);
-    scene.judge(standing, verdict);
-    scene
+    Ok((drawn(&plan, (standing, &report.verdict.to_string()), &evidence, &commit()), beside))
 }

@@ -16,8 +16,10 @@ mod replay;
 mod review;
 mod run;
 mod scenario;
+mod server;
 mod shrink;
 mod sweep;
+mod torture;
 mod worker;
 
 use std::process::ExitCode;
@@ -64,9 +66,14 @@ enum Command {
     Review(review::ReviewArgs),
     /// Plant each bug in turn and print who catches it, and how soon
     Mutants(mutants::MutantsArgs),
+    /// Do to real nodes what a run does to simulated ones: kill them, cut them off, fill their disks, and judge what clients see
+    Torture(torture::TortureArgs),
     /// What a sweep's processes are
     #[command(hide = true)]
     Worker(worker::WorkerArgs),
+    /// A node with a planted bug
+    #[command(hide = true)]
+    Server(server::ServerArgs),
 }
 
 /// Does what the command line says.
@@ -85,7 +92,9 @@ pub fn main() -> ExitCode {
         Command::Scenario(args) => scenario::run(&args),
         Command::Review(args) => review::run(&args),
         Command::Mutants(args) => args.run(),
+        Command::Torture(args) => args.run(),
         Command::Worker(args) => args.run(),
+        Command::Server(args) => args.run(),
     };
     done.unwrap_or_else(|why| {
         eprintln!("causeway-sim: {why}");

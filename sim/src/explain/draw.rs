@@ -10,7 +10,7 @@ use crate::{
     explain::Explanation,
     fault::Timed,
     history::SessionId,
-    picture::{Edge, Fault, LaneId, Mark, Message, Operation, Scene},
+    picture::{Edge, Fault, LaneId, Mark, Message, Operation, Scene, Standing},
     plan::Plan,
     trace::{Change, DiskState, Keep, Line, LinkState, What},
 };
@@ -19,6 +19,15 @@ use crate::{
 const QUIET: [&str; 3] = ["promised", "stable", "found"];
 /// Messages that are many and say little: those that carry no record.
 const CHATTER: [&str; 3] = ["gossip", "push-ack", "promise"];
+
+/// The picture of a judged run of a plan, by a program of this commit.
+pub fn drawn(plan: &Plan, (standing, verdict): (Standing, &str), evidence: &Evidence, commit: &str) -> Scene {
+    let mutant = plan.mutant.map(|mutant| format!(", {mutant}")).unwrap_or_default();
+    let mut scene = scene(&format!("Seed {}{mutant}", plan.seed), plan, evidence);
+    scene.note("commit", commit);
+    scene.judge(standing, verdict);
+    scene
+}
 
 /// The picture of a run of a plan.
 pub fn scene(title: &str, plan: &Plan, evidence: &Evidence) -> Scene {

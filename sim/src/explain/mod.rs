@@ -10,7 +10,7 @@ mod path;
 use causeway::{clock::Dot, id::NodeId};
 use serde::{Deserialize, Serialize};
 
-pub use draw::scene;
+pub use draw::{drawn, scene};
 
 use crate::{
     checker::Violation,

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use axum::http::Method;
 use causeway::id::NodeId;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// A request of an operator, as planned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +49,21 @@ pub enum Wish {
     },
     /// A backup of the whole cluster.
     Backup,
+}
+
+impl Wish {
+    /// The request that asks for it, with a node's address for its number; none for what takes more than one.
+    pub fn asked(&self, address_of: impl Fn(u16) -> String) -> Option<(Method, String, Value)> {
+        let named = |number: &u16| json!({ "socket-address": address_of(*number) });
+        Some(match self {
+            Self::Reshard { shards } => (Method::PUT, "/shard/reshard".to_owned(), json!({ "shard-count": shards })),
+            Self::AbortReshard => (Method::DELETE, "/admin/reshard".to_owned(), Value::Null),
+            Self::AddNode { address } => (Method::PUT, "/view".to_owned(), named(address)),
+            Self::RemoveNode { address } => (Method::DELETE, "/view".to_owned(), named(address)),
+            Self::AddMember { address, shard } => (Method::PUT, format!("/shard/add-member/s{shard}"), named(address)),
+            Self::Backup => return None,
+        })
+    }
 }
 
 impl fmt::Display for Request {

@@ -5,9 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::http::Method;
 use causeway::http::{Client, Outgoing};
-use serde_json::{Value, json};
 use tokio::time;
 
 use super::load::Run;
@@ -20,9 +18,13 @@ const POLL: Duration = Duration::from_millis(20);
 /// # Errors
 /// It was not made in time, as was answered last; or the run ended before. An answer that is in no contract ends the run.
 pub async fn ask(run: Arc<Run>, first: usize, wish: Wish, within: Duration) -> Result<Duration, String> {
-    let began = Instant::now();
-    for address in run.addresses.iter().cycle().skip(first) {
-        let answer = Client::new(address).send(outgoing(&wish, &run.addresses), within).await;
+    let (began, addresses) = (Instant::now(), &run.addresses);
+    let Some((method, path, body)) = wish.asked(|number| addresses[usize::from(number)].clone()) else {
+        return Err(format!("{wish} takes more than one request"));
+    };
+    let request = Outgoing::new(method, path).json(&body);
+    for address in addresses.iter().cycle().skip(first) {
+        let answer = Client::new(address).send(request.clone(), within).await;
         if let Ok((status, body)) = &answer {
             let text = body["result"].as_str().or_else(|| body["error"].as_str()).unwrap_or_default();
             let judged = run.judge(|judge, _| judge.administered(&wish, *status, text));
@@ -38,16 +40,4 @@ pub async fn ask(run: Arc<Run>, first: usize, wish: Wish, within: Duration) -> R
         time::sleep(POLL).await;
     }
     Ok(run.began.elapsed())
-}
-
-fn outgoing(wish: &Wish, addresses: &[String]) -> Outgoing {
-    let named = |address: &u16| json!({"socket-address": addresses[usize::from(*address)]});
-    let (method, path, body) = match wish {
-        Wish::Reshard { shards } => (Method::PUT, "/shard/reshard".to_owned(), json!({"shard-count": shards})),
-        Wish::AbortReshard => (Method::DELETE, "/admin/reshard".to_owned(), Value::Null),
-        Wish::AddNode { address } => (Method::PUT, "/view".to_owned(), named(address)),
-        Wish::RemoveNode { address } => (Method::DELETE, "/view".to_owned(), named(address)),
-        Wish::AddMember { address, shard } => (Method::PUT, format!("/shard/add-member/s{shard}"), named(address)),
-    };
-    Outgoing::new(method, path).json(&body)
 }
