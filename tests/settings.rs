@@ -147,6 +147,7 @@ fn each_wrong_start_is_told() {
     assert!(refused(Settings { fsync: "sometimes".to_owned(), ..base() }).contains("sometimes"));
     assert!(refused(Settings { idle_interval_ms: 0, ..base() }).contains("IDLE_INTERVAL_MS"));
     assert!(refused(Settings { down_after_ms: 400, ..base() }).contains("DOWN_AFTER_MS"));
+    assert!(refused(Settings { drain_ms: 9_000, ..base() }).contains("DRAIN_MS (9000) must be below STOP_TIMEOUT_MS (9000)"));
     assert!(refused(Settings { bind_address: Some("a b".to_owned()), ..base() }).contains("BIND_ADDRESS"));
     let absent = Some(PathBuf::from("/nowhere/keys"));
     assert!(matches!(Plan::new(&Settings { token_key_file: absent, ..base() }), Err(PlanError::KeyFile { .. })));

@@ -1,6 +1,10 @@
 //! `causeway serve`: one node, from its settings to its end.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::join_all;
 use tokio::{
@@ -29,8 +33,7 @@ use crate::{
     },
 };
 
-/// Long enough for a record to be sent again some times, short enough for the rest of a stop.
-const HAND_OFF_PATIENCE: Duration = Duration::from_secs(2);
+/// How often a node that stops looks whether its peers have what it wrote.
 const HAND_OFF_POLL: Duration = Duration::from_millis(10);
 
 /// `causeway serve`.
@@ -114,6 +117,7 @@ async fn until_stopped(plan: &Plan, node: &Running, doors: Doors, stop: &mut Sto
         ended = &mut serving => return Err(ended.map_or_else(|panic| io::Error::other(panic).into(), |()| CliError::Ended)),
         cause = stop.received() => cause,
     };
+    let told = Instant::now();
     started.handle.drain();
     let quietly = async {
         if cause == StopCause::Terminated {
@@ -124,7 +128,8 @@ async fn until_stopped(plan: &Plan, node: &Running, doors: Doors, stop: &mut Sto
         stopping.send_replace(true);
         // Answers what is under way first: a node that has stopped answers nothing.
         let _ = serving.await;
-        hand_off(&started.handle).await;
+        // The other half is for the disk.
+        hand_off(&started.handle, plan.stop_timeout.saturating_sub(told.elapsed()) / 2).await;
         started.handle.stop().await;
     };
     tokio::select! {
@@ -136,13 +141,13 @@ async fn until_stopped(plan: &Plan, node: &Running, doors: Doors, stop: &mut Sto
 
 /// Waits until the peers that are up have all that this node wrote, which is otherwise missing from them until it returns. What it
 /// acknowledged is on its disk all the same, so one that hears nothing of them for long stops.
-async fn hand_off(handle: &Handle) {
+async fn hand_off(handle: &Handle, patience: Duration) {
     let handed_off = async {
         while handle.status().await.is_some_and(|status| status.peers_behind() > 0) {
             sleep(HAND_OFF_POLL).await;
         }
     };
-    if timeout(HAND_OFF_PATIENCE, handed_off).await.is_err() {
+    if timeout(patience, handed_off).await.is_err() {
         tracing::warn!("stopping before all peers have what this node wrote");
     }
 }
