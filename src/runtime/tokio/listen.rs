@@ -45,7 +45,7 @@ enum Closed {
     #[error("no hello within {} s", HELLO_WAIT.as_secs())]
     Silent,
     /// The caller has shown no certificate of ours, or does not even speak TLS.
-    #[error("no handshake: {0}")]
+    #[error("no TLS handshake: {0}")]
     Handshake(io::Error),
     /// The connection broke, ended, or held no frame.
     #[error(transparent)]
