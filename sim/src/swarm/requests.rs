@@ -84,8 +84,11 @@ impl Requests {
         requests
     }
 
-    /// With backups of the cluster between them.
+    /// With backups of the cluster between them, but where another planted bug is looked for: it needs none.
     pub fn with_backups(&self, plan: &Plan, mut requests: Vec<Request>, random: &mut ChaCha8Rng) -> Vec<Request> {
+        if plan.mutant.is_some_and(|mutant| !is_of_backups(mutant)) {
+            return requests;
+        }
         for _ in 0..random.random_range(0..=MOST_BACKUPS) {
             let at_ms = random.random_range(0..plan.faults_ms);
             let node = NodeId(random.random_range(0..u32::from(plan.nodes)));
@@ -111,7 +114,12 @@ impl Requests {
     }
 }
 
-/// Whether a planted bug is in how configs change: then they do in every run.
+/// Whether a planted bug is in backups.
+fn is_of_backups(mutant: Mutant) -> bool {
+    matches!(mutant, Mutant::BackupOfNow | Mutant::BackupTooEarly)
+}
+
+/// Whether a planted bug shows where operators ask for something: then they do in every run.
 pub(super) fn is_of_changes(mutant: Mutant) -> bool {
     matches!(
         mutant,
