@@ -4,17 +4,16 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use super::{App, error::HttpError};
+use super::{App, error::HttpError, json::text_of};
 use crate::{
     error::Refusal,
     runtime::{
         ConfigLog,
         control::{ControlStatus, MemberId},
     },
-    store::{ContentType, Write},
+    store::Write,
 };
 
 pub(super) async fn config_log(State(app): State<Arc<App>>) -> Result<Json<Value>, HttpError> {
@@ -63,10 +62,7 @@ pub(super) async fn set_aside(State(app): State<Arc<App>>) -> Result<Json<Value>
 
 /// A write as a client would ask for it again: JSON values as they came, others in base64.
 fn shown(write: &Write) -> Value {
-    let value = write.value.as_ref().map(|value| match value.content_type {
-        ContentType::Json => serde_json::from_slice(&value.bytes).unwrap_or_default(),
-        ContentType::Bytes => Value::String(STANDARD.encode(&value.bytes)),
-    });
+    let value: Option<Value> = write.value.as_ref().map(|value| serde_json::from_slice(&text_of(value)).unwrap_or_default());
     let operation = if value.is_some() { "put" } else { "delete" };
     json!({ "operation": operation, "key": &*write.key, "value": value, "written-ms": write.dot.hlc.millis() })
 }

@@ -1,11 +1,16 @@
-//! JSON objects in request bodies.
+//! JSON objects in request bodies, and values in answers.
 //!
 //! serde_json bounds nesting where it builds values, not where it passes over text. Values are kept as text here, so the bound is
 //! checked first, over the whole body. A member that is given twice is refused: two readers of one body might believe different ones.
 
+use std::borrow::Cow;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use serde_json::value::RawValue;
 use thiserror::Error;
+
+use crate::store::{ContentType, Value};
 
 /// The deepest nesting of arrays and objects in a body, its own object included.
 pub const MAX_DEPTH: usize = 128;
@@ -45,6 +50,14 @@ pub(super) fn parse_object<'a, T: Deserialize<'a> + Default>(body: &'a [u8]) -> 
 /// For members where `null` is a value like any other.
 pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// A value as JSON text: as it was put, and bytes, which have no form of their own in JSON, in base64.
+pub(super) fn text_of(value: &Value) -> Cow<'_, [u8]> {
+    match value.content_type {
+        ContentType::Json => Cow::Borrowed(&value.bytes),
+        ContentType::Bytes => Cow::Owned(format!(r#""{}""#, STANDARD.encode(&value.bytes)).into_bytes()),
+    }
 }
 
 fn exceeds_depth(text: &str) -> bool {

@@ -10,7 +10,6 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -18,7 +17,7 @@ use serde_json::value::RawValue;
 use super::{
     App, body,
     error::HttpError,
-    json::{parse_object, present},
+    json::{parse_object, present, text_of},
     key::{KEY_PREFIX, KeyError, decode_key},
     write_headers,
 };
@@ -26,7 +25,7 @@ use crate::{
     clock::{Token, TokenKeys},
     error::Refusal,
     node::{Answer, Command, KeyAnswer, KeyRequest, Outcome, Request},
-    store::{ContentType, Key, Value},
+    store::{Key, Value},
 };
 
 /// Says that the session's past holds a write that was cut off with its actor: what is shown may lack it.
@@ -141,10 +140,6 @@ fn respond(app: &App, answer: &KeyAnswer) -> Response {
 fn found(value: &Value) -> Vec<u8> {
     let mut members = Vec::with_capacity(value.bytes.len() + 128);
     members.extend_from_slice(br#"{"result":"found","value":"#);
-    match value.content_type {
-        ContentType::Json => members.extend_from_slice(&value.bytes),
-        // Bytes have no form of their own in JSON.
-        ContentType::Bytes => members.extend_from_slice(format!(r#""{}""#, STANDARD.encode(&value.bytes)).as_bytes()),
-    }
+    members.extend_from_slice(&text_of(value));
     members
 }

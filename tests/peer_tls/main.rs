@@ -16,13 +16,13 @@ use causeway::{
         journal::JournalOptions,
         start,
         tokio::{
-            Called, FRAME_VERSION, FolderDisk, Greeting, HELLO_BYTES_CAP, Hello, Introduction, PAYLOAD_BYTES_CAP, PeerTls,
+            Called, FRAME_VERSION, FolderDisk, Greeting, HELLO_BYTES_CAP, Hello, Introduction, PAYLOAD_BYTES_CAP, PeerTls, Peers,
             Refused, TokioEnv, encode_frame, who_belongs,
         },
     },
     store::Identity,
 };
-use cluster::{Cluster, PATIENCE, authority, frame, name, receive, refused, send, within};
+use cluster::{Caller, Cluster, PATIENCE, authority, frame, name, receive, refused, send, within};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -200,15 +200,21 @@ async fn an_older_generation_is_not_heard() {
     env.shut_down();
 }
 
+/// Node 0 by hand, of which node 1 has heard one frame.
+async fn heard_once(cluster: &Cluster, node1: &Peers) -> Caller {
+    let caller = cluster.call(&cluster.own(0)).await.expect("the authority's certificate");
+    let mut caller = caller.let_in(&cluster.hello()).await;
+    caller.say(b"once").await;
+    assert_eq!(receive(node1).await, frame(0, "once"));
+    caller
+}
+
 /// Whoever sits between two nodes can send again what one of them sent.
 #[tokio::test]
 async fn what_is_sent_again_on_its_connection_breaks_it_and_is_not_heard_twice() {
     let mut cluster = Cluster::new().await;
     let (b, c) = (cluster.start(1), cluster.start(2));
-    let caller = cluster.call(&cluster.own(0)).await.expect("the authority's certificate");
-    let mut caller = caller.let_in(&cluster.hello()).await;
-    caller.say(b"once").await;
-    assert_eq!(receive(&b).await, frame(0, "once"));
+    let mut caller = heard_once(&cluster, &b).await;
     let (socket, _) = caller.stream.get_mut();
     let record = socket.written.last().expect("something was written").clone();
     socket.stream.write_all(&record).await.expect("node 1 reads");
@@ -221,10 +227,7 @@ async fn what_is_sent_again_on_its_connection_breaks_it_and_is_not_heard_twice()
 async fn what_is_sent_again_on_another_connection_is_refused() {
     let mut cluster = Cluster::new().await;
     let (b, c) = (cluster.start(1), cluster.start(2));
-    let caller = cluster.call(&cluster.own(0)).await.expect("the authority's certificate");
-    let mut caller = caller.let_in(&cluster.hello()).await;
-    caller.say(b"once").await;
-    assert_eq!(receive(&b).await, frame(0, "once"));
+    let mut caller = heard_once(&cluster, &b).await;
     let conversation = caller.stream.get_ref().0.written.concat();
     let mut again = TcpStream::connect(&cluster.addresses[&NodeId(1)]).await.expect("node 1 listens");
     again.write_all(&conversation).await.expect("node 1 reads");

@@ -97,17 +97,13 @@ impl Nemesis {
     async fn harm(self: &Arc<Self>, harm: &Harm) -> Result<(), StageError> {
         let begin = || self.diary.begin(harm.kind(), &harm.to_string());
         match *harm {
-            Harm::Kill { node, down_ms } => {
+            Harm::Kill { node, down_ms } | Harm::Stop { node, down_ms } => {
                 let _turn = self.turn(node).await;
                 begin();
-                self.kill(node).await?;
-                self.wait(Duration::from_millis(down_ms)).await;
-                self.start(node, LEFT_ALONE).await
-            }
-            Harm::Stop { node, down_ms } => {
-                let _turn = self.turn(node).await;
-                begin();
-                self.stop(node).await?;
+                match harm {
+                    Harm::Kill { .. } => self.kill(node).await?,
+                    _ => self.stop(node).await?,
+                }
                 self.wait(Duration::from_millis(down_ms)).await;
                 self.start(node, LEFT_ALONE).await
             }
