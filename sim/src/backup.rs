@@ -7,7 +7,7 @@ use axum::http::{Method, Request};
 use bytes::Bytes;
 use causeway::{
     clock::Hlc,
-    http::{BackupPage, NodeReport},
+    http::{BackupPage, NodeReport, backup_givers, backup_path},
     id::NodeId,
     store::Key,
 };
@@ -36,24 +36,24 @@ pub struct Backup {
 
 /// A backup that begins with a question to this node; none where faults or a change of the config ended it.
 pub async fn take(cluster: &Cluster, first: NodeId) -> Option<Backup> {
-    let mut reports: Vec<(NodeId, NodeReport)> = Vec::new();
-    for node in cluster.nodes() {
-        reports.extend(ask(cluster, node, Method::GET, "/admin/status").await.map(|(_, report)| (node, report)));
+    let mut reports: Vec<NodeReport> = Vec::new();
+    for node in [first].into_iter().chain(cluster.nodes().filter(|node| *node != first)) {
+        match ask(cluster, node, Method::GET, "/admin/status").await {
+            Some((_, report)) => reports.push(report),
+            None if node == first => return None,
+            None => {}
+        }
     }
-    let shards = reports.iter().find(|(node, _)| *node == first).map(|(_, report)| report.shards.clone())?;
-    let at_ms = reports.iter().map(|(_, report)| report.clock_ms).max()? + MARGIN_MS;
-    let mut givers = Vec::new();
-    for shard in shards {
-        let gives = |report: &NodeReport| report.ready && report.shard.as_ref() == Some(&shard.shard);
-        givers.push(reports.iter().find(|(_, report)| gives(report)).map(|(node, _)| (*node, shard.shard))?);
-    }
-    let begun = begin(cluster, &givers, at_ms).await;
-    let backup = match begun {
+    let at_ms = reports.iter().map(|report| report.clock_ms).max()? + MARGIN_MS;
+    let config = cluster.config();
+    let named = |report: &NodeReport| Some((config.by_address(&report.address)?.node, report.shard.clone()?));
+    let givers: Vec<_> = backup_givers(&reports).ok()?.into_iter().filter_map(named).collect();
+    let backup = match begin(cluster, &givers, at_ms).await {
         Some(()) => give(cluster, &givers, at_ms).await,
         None => None,
     };
     for (node, _) in &givers {
-        ask::<Value>(cluster, *node, Method::DELETE, &format!("/admin/backup/{at_ms}")).await;
+        ask::<Value>(cluster, *node, Method::DELETE, &backup_path(at_ms, None)).await;
     }
     backup
 }
@@ -62,7 +62,7 @@ pub async fn take(cluster: &Cluster, first: NodeId) -> Option<Backup> {
 async fn begin(cluster: &Cluster, givers: &[(NodeId, String)], at_ms: u64) -> Option<()> {
     let mut epochs = Vec::new();
     for (node, shard) in givers {
-        let (status, begun) = ask::<Value>(cluster, *node, Method::PUT, &format!("/admin/backup/{at_ms}")).await?;
+        let (status, begun) = ask::<Value>(cluster, *node, Method::PUT, &backup_path(at_ms, None)).await?;
         if status != 200 || begun["shard"].as_str() != Some(shard.as_str()) {
             return None;
         }
@@ -77,8 +77,7 @@ async fn give(cluster: &Cluster, givers: &[(NodeId, String)], at_ms: u64) -> Opt
     for (node, _) in givers {
         let (mut next, mut tries) = (Some(0), 0);
         while let Some(slot) = next {
-            let path = format!("/admin/backup/{at_ms}/{slot}");
-            let (status, answer) = ask_raw(cluster, *node, Method::GET, &path).await?;
+            let (status, answer) = ask_raw(cluster, *node, Method::GET, &backup_path(at_ms, Some(slot))).await?;
             if status == 503 && tries < TRIES {
                 tries += 1;
                 cluster.world().sleep_us(AGAIN_US).await;

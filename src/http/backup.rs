@@ -6,18 +6,17 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State, http::Uri};
-use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use serde_json::{json, value::RawValue};
 
-use super::{App, error::HttpError};
+use super::{App, error::HttpError, json::text_of, status::NodeReport};
 use crate::{
     clock::Hlc,
     error::Refusal,
     id::Slot,
     node::BackupPart,
     placement::SLOTS,
-    store::{ContentType, Key, Value},
+    store::{Key, Value},
 };
 
 /// About how much an answer holds.
@@ -44,6 +43,22 @@ pub struct BackupEntry {
     pub value: Box<RawValue>,
 }
 
+/// Where a backup at a time is begun and ended, and from which slot on it is given.
+pub fn backup_path(at_ms: u64, slot: Option<u16>) -> String {
+    let slot = slot.map(|slot| format!("/{slot}")).unwrap_or_default();
+    format!("/admin/backup/{at_ms}{slot}")
+}
+
+/// A ready node of each shard that the first of these reports tells of, the first one if there are several.
+///
+/// # Errors
+/// The name of a shard that has none.
+pub fn backup_givers(reports: &[NodeReport]) -> Result<Vec<&NodeReport>, String> {
+    let shards = reports.first().map(|report| report.shards.as_slice()).unwrap_or_default();
+    let giver = |shard: &str| reports.iter().find(|report| report.ready && report.shard.as_deref() == Some(shard));
+    shards.iter().map(|shard| giver(&shard.shard).ok_or_else(|| shard.shard.clone())).collect()
+}
+
 pub(super) async fn begin(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<serde_json::Value>, HttpError> {
     let at = time(uri.path().rsplit('/').next())?;
     let shard = app.handle.begin_backup(at).await.ok_or(Refusal::Stopping)??;
@@ -56,7 +71,7 @@ pub(super) async fn part(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<B
     let from = segments.next().and_then(|slot| slot.parse().ok()).filter(|slot| *slot < SLOTS).ok_or(HttpError::BackupPlace)?;
     let at = time(segments.next())?;
     let part = app.handle.backup_part(at, Slot(from), PART_BYTES).await.ok_or(Refusal::Stopping)??;
-    Ok(Json(page(part)))
+    page(part).map(Json)
 }
 
 pub(super) async fn end(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<serde_json::Value>, HttpError> {
@@ -68,20 +83,11 @@ fn time(segment: Option<&str>) -> Result<Hlc, HttpError> {
     segment.and_then(|millis| millis.parse().ok()).map(Hlc::from_millis).ok_or(HttpError::BackupPlace)
 }
 
-fn page(part: BackupPart) -> BackupPage {
-    let entry = |(key, value): (Key, Value)| Some(BackupEntry { key: key.to_string(), value: shown(&value)? });
-    BackupPage {
-        shard: part.shard.to_string(),
-        next: part.next.map(|slot| slot.0),
-        entries: part.entries.into_iter().filter_map(entry).collect(),
-    }
-}
-
-/// As a get shows it. JSON was checked when it was put.
-fn shown(value: &Value) -> Option<Box<RawValue>> {
-    let text = match value.content_type {
-        ContentType::Json => String::from_utf8(value.bytes.to_vec()).ok()?,
-        ContentType::Bytes => format!(r#""{}""#, STANDARD.encode(&value.bytes)),
+fn page(part: BackupPart) -> Result<BackupPage, HttpError> {
+    let entry = |(key, value): (Key, Value)| {
+        let value = serde_json::from_slice(&text_of(&value)).map_err(|_| HttpError::ValueBroken)?;
+        Ok(BackupEntry { key: key.to_string(), value })
     };
-    RawValue::from_string(text).ok()
+    let entries = part.entries.into_iter().map(entry).collect::<Result<_, HttpError>>()?;
+    Ok(BackupPage { shard: part.shard.to_string(), next: part.next.map(|slot| slot.0), entries })
 }

@@ -98,6 +98,9 @@ pub enum HttpError {
     /// The node gives no backup.
     #[error("{}", backup_text(*.0))]
     NoBackup(#[from] NoBackup),
+    /// A value that is not the JSON that was put: something is broken here.
+    #[error("A value is not JSON")]
+    ValueBroken,
     /// A request without a token, or with two.
     #[error("A token is needed: Authorization: Bearer <token>")]
     TokenMissing,
@@ -132,6 +135,7 @@ impl HttpError {
             Self::NoSuchPath | Self::NoSuchReplica | Self::NoSuchShard | Self::NoSuchNode | Self::NoConfigLog => {
                 StatusCode::NOT_FOUND
             }
+            Self::ValueBroken => StatusCode::INTERNAL_SERVER_ERROR,
             Self::MajorityIsUp => StatusCode::CONFLICT,
             Self::TokenMissing | Self::TokenUnknown => StatusCode::UNAUTHORIZED,
             Self::RoleTooLow(_) | Self::WrongDoor | Self::NotItself => StatusCode::FORBIDDEN,

@@ -30,7 +30,7 @@ mod write_headers;
 
 pub use accept::{AcceptSettings, ClientTls, Server};
 pub use app::{App, Clock, Limits, MoreMetrics};
-pub use backup::{BackupEntry, BackupPage};
+pub use backup::{BackupEntry, BackupPage, backup_givers, backup_path};
 pub use body::BodyTimedOut;
 pub use client::{Access, BadToken, Client, ClientError, Outgoing};
 pub use error::HttpError;

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use causeway::{
     clock::Hlc,
     error::Refusal,
-    http::HttpMetrics,
+    http::{HttpMetrics, NodeReport, backup_givers},
     id::{Epoch, NodeId, ShardId, Slot},
     node::{AdminCommand, Answer, BackupPart, NoBackup, Reply, Request, TransferStatus, WhyNoWrites},
     placement::{Change, Config, Progress, Taken, Taking, next},
@@ -191,4 +191,15 @@ async fn where_there_is_no_backup_that_is_said() {
     for (method, path) in [("PUT", "/admin/backup/soon"), ("GET", "/admin/backup/7/16384"), ("GET", "/admin/backup/-1/0")] {
         assert_eq!(fake.raw(method, path, "").await.status, 400, "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_ready_node_of_each_shard_gives_its_part_of_a_backup() {
+    let asked: NodeReport =
+        serde_json::from_value(Fake::unasked().raw("GET", "/admin/status", "").await.json()).expect("a report");
+    let behind = NodeReport { address: "b".to_owned(), shard: Some("s1".to_owned()), ready: false, ..asked.clone() };
+    let ready = NodeReport { address: "c".to_owned(), ready: true, ..behind.clone() };
+    let reports = [asked, behind, ready];
+    assert_eq!(backup_givers(&reports[..2]), Err("s1".to_owned()), "nobody of it is ready");
+    assert_eq!(backup_givers(&reports), Ok(vec![&reports[0], &reports[2]]));
 }

@@ -94,9 +94,10 @@ async fn clients_and_peers_prove_who_they_are() {
     let mut cluster = Cluster::secure_in((4, 2), &[("CAUSEWAY_LOG_LEVEL", "trace")]).await;
     let entries = Entries::of(&cluster);
     let addresses = cluster.addresses().to_vec();
+    let mut seen = Value::Null;
     // Some node of the four passes it on to another shard, where nobody asks for a token again.
     for (number, address) in addresses.iter().enumerate() {
-        let (put, key) = (json!({ "value": number }), "/kvs/kept");
+        let (put, key) = (json!({ "value": number, "causal-metadata": seen }), "/kvs/kept");
         for (access, status, error) in [
             (&entries.nobody, 401, "A token is needed: Authorization: Bearer <token>"),
             (&entries.unknown, 401, "Token is not known"),
@@ -106,7 +107,9 @@ async fn clients_and_peers_prove_who_they_are() {
         }
         let (status, body) = ask(address, &entries.writer, Method::PUT, key, &put).await;
         assert_eq!(status, if number == 0 { 201 } else { 200 }, "{body}");
-        let read = ask(address, &entries.reader, Method::GET, key, &json!({ "causal-metadata": body["causal-metadata"] })).await;
+        // Without it the next node need not have heard of this write.
+        seen = body["causal-metadata"].clone();
+        let read = ask(address, &entries.reader, Method::GET, key, &json!({ "causal-metadata": seen })).await;
         assert_eq!((read.0, &read.1["value"]), (200, &json!(number)));
         assert_eq!(ask(address, &entries.nobody, Method::GET, "/readyz", &Value::Null).await.0, 200);
         assert_eq!(ask(address, &entries.nobody, Method::GET, "/metrics", &Value::Null).await.0, 401);
@@ -175,6 +178,13 @@ async fn operators_come_in_by_their_own_door_and_nodes_by_their_certificates() {
     assert_eq!(wrong_door.status.code(), Some(3), "{wrong_door:?}");
     let reshard = run(with(&["reshard", "1", "--deadline-ms", "30000"], &operators)).await;
     assert_eq!(said(&reshard), ("resharded".to_owned(), Some(0)), "{reshard:?}");
+    let folder = secure.authority().with_file_name("backup").display().to_string();
+    let reader = secure.token(Role::Read).display().to_string();
+    let backup = ["backup", &folder, "--node", &addresses[0], "--ca", &ca, "--token-file", &reader];
+    let refused = time::timeout(DEADLINE, causeway(&backup)).await.expect("nobody waits for another answer");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("Role admin is needed"), "{refused:?}");
+    let backup = run(with(&["backup", &folder], &addresses[0])).await;
+    assert_eq!(backup.status.code(), Some(0), "{backup:?}");
     let without = causeway(&["get", "a", "--node", &addresses[0], "--session", &session]).await;
     assert!(String::from_utf8_lossy(&without.stderr).contains("--ca"), "{without:?}");
 

@@ -50,6 +50,9 @@ pub enum BackupError {
         /// What was said last.
         last: String,
     },
+    /// A node gives none, and would not later.
+    #[error("no backup: {0}")]
+    Refused(String),
     /// How the cluster is entered.
     #[error(transparent)]
     Access(#[from] AccessError),

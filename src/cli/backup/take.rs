@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::try_join_all;
 use hyper::Method;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -11,7 +12,7 @@ use super::{
     BackupArgs, BackupError,
     folder::{FORMAT, Manifest, ShardFile, ShardWriter, prepare},
 };
-use crate::http::{BackupPage, Client, NodeReport, Outgoing};
+use crate::http::{BackupPage, Client, NodeReport, Outgoing, backup_givers, backup_path};
 
 /// Between two questions about what is not there yet.
 const AGAIN: Duration = Duration::from_millis(100);
@@ -61,7 +62,7 @@ async fn attempt(args: &BackupArgs, margin_ms: u64, until: Instant) -> Result<Ma
     let given = give(args, &mut givers, at_ms, until).await;
     for giver in &mut givers {
         // One that does not hear it ends it by itself.
-        let _ = giver.client.send(Outgoing::new(Method::DELETE, path(at_ms, None)), deadline).await;
+        let _ = giver.client.send(Outgoing::new(Method::DELETE, backup_path(at_ms, None)), deadline).await;
     }
     let (epoch, files) = given?;
     let manifest = Manifest { format: FORMAT, at_ms, epoch, files };
@@ -78,15 +79,13 @@ async fn givers(args: &BackupArgs, deadline: Duration) -> Result<(Vec<Giver>, u6
         reports.extend(status(&mut args.node.client_of(&peer.address).map_err(BackupError::from)?, deadline).await.ok());
     }
     reports.insert(0, asked);
-    let shards = &reports[0].shards;
     let clock_ms = reports.iter().map(|report| report.clock_ms).max().unwrap_or_default();
-    let giver = |shard: &str| {
-        let is_ready = |report: &&NodeReport| report.ready && report.shard.as_deref() == Some(shard);
-        let report = reports.iter().find(is_ready).ok_or_else(|| Failed::Attempt(format!("no node of {shard} is ready")))?;
-        Ok(Giver { shard: shard.to_owned(), client: args.node.client_of(&report.address).map_err(BackupError::from)? })
+    let ready = backup_givers(&reports).map_err(|shard| Failed::Attempt(format!("no node of {shard} is ready")))?;
+    let giver = |report: &NodeReport| {
+        let client = args.node.client_of(&report.address).map_err(BackupError::from)?;
+        Ok(Giver { shard: report.shard.clone().unwrap_or_default(), client })
     };
-    let givers = shards.iter().map(|shard| giver(&shard.shard)).collect::<Result<_, Failed>>()?;
-    Ok((givers, clock_ms))
+    Ok((ready.into_iter().map(giver).collect::<Result<_, Failed>>()?, clock_ms))
 }
 
 async fn status(client: &mut Client, deadline: Duration) -> Result<NodeReport, Failed> {
@@ -98,7 +97,7 @@ async fn give(args: &BackupArgs, givers: &mut [Giver], at_ms: u64, until: Instan
     let deadline = Duration::from_millis(args.node.deadline_ms);
     let mut epochs = Vec::new();
     for giver in givers.iter_mut() {
-        let begun: Value = ask(&mut giver.client, Outgoing::new(Method::PUT, path(at_ms, None)), deadline).await?;
+        let begun: Value = ask(&mut giver.client, Outgoing::new(Method::PUT, backup_path(at_ms, None)), deadline).await?;
         if begun["shard"].as_str() != Some(giver.shard.as_str()) {
             return Err(Failed::Attempt(format!("{} holds {} now", giver.client.address(), begun["shard"])));
         }
@@ -106,10 +105,8 @@ async fn give(args: &BackupArgs, givers: &mut [Giver], at_ms: u64, until: Instan
     }
     epochs.dedup();
     let [epoch] = epochs.as_slice() else { return Err(Failed::Attempt("the nodes work by different configs".to_owned())) };
-    let mut files = Vec::new();
-    for giver in givers {
-        files.push(giver.give(args, at_ms, until).await?);
-    }
+    // At once: a node that is not asked for long ends its part.
+    let files = try_join_all(givers.iter_mut().map(|giver| giver.give(args, at_ms, until))).await?;
     Ok((epoch.clone(), files))
 }
 
@@ -119,7 +116,7 @@ impl Giver {
         let mut file = ShardWriter::create(&args.folder, &self.shard)?;
         let mut next = Some(0);
         while let Some(slot) = next {
-            let asked = self.client.send_raw(Outgoing::new(Method::GET, path(at_ms, Some(slot))), deadline).await;
+            let asked = self.client.send_raw(Outgoing::new(Method::GET, backup_path(at_ms, Some(slot))), deadline).await;
             let (code, answer) = asked.map_err(|error| Failed::Attempt(error.to_string()))?;
             if code == 503 && Instant::now() < until {
                 sleep(AGAIN).await;
@@ -141,12 +138,13 @@ async fn ask<T: DeserializeOwned>(client: &mut Client, request: Outgoing, deadli
 
 fn done<T: DeserializeOwned>(code: u16, answer: &[u8]) -> Result<T, Failed> {
     if code != 200 {
-        return Err(Failed::Attempt(format!("{code}: {}", String::from_utf8_lossy(answer))));
+        let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
+        let said = format!("{code}: {}", answer["error"].as_str().unwrap_or("no reason given"));
+        return Err(match code {
+            404 | 409 | 503 => Failed::Attempt(said),
+            // It will be no other the next time.
+            _ => BackupError::Refused(said).into(),
+        });
     }
     serde_json::from_slice(answer).map_err(|why| Failed::Attempt(why.to_string()))
-}
-
-fn path(at_ms: u64, slot: Option<u16>) -> String {
-    let slot = slot.map(|slot| format!("/{slot}")).unwrap_or_default();
-    format!("/admin/backup/{at_ms}{slot}")
 }
