@@ -67,7 +67,15 @@ pub struct Write {
 impl Write {
     /// The version that this write makes.
     pub fn version(&self) -> Version {
-        Version { dot: self.dot, value: self.value.clone(), dependencies: Some(Box::new(self.seen())), operation: self.operation }
+        self.clone().into_version()
+    }
+
+    /// The version that this write makes, of a write that nobody else needs.
+    pub fn into_version(self) -> Version {
+        let Self { dot, epoch, value, past: mut seen, operation, .. } = self;
+        seen.raise_epoch(epoch);
+        seen.add(dot);
+        Version { dot, value, dependencies: Some(Box::new(seen)), operation }
     }
 
     /// `E(w)`: what a session has seen that has seen this write.

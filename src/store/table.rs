@@ -16,9 +16,10 @@ pub use slots::Slots;
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap},
+    collections::{BTreeMap, BinaryHeap, btree_map::Entry as MapEntry},
     hash::Hasher,
     ops::Range,
+    sync::Arc,
 };
 
 use xxhash_rust::xxh3::Xxh3Default;
@@ -117,12 +118,51 @@ impl Table {
         self.insert(&write.key, write.version())
     }
 
+    /// Applies the version of a write that nobody else needs, which saves copying it.
+    pub fn apply_owned(&mut self, write: Arc<Write>) -> Applied {
+        match Arc::try_unwrap(write) {
+            Ok(write) if write.value.is_some() => {
+                let key = write.key.clone();
+                self.insert(&key, write.into_version())
+            }
+            Ok(write) => self.apply(&write),
+            Err(write) => self.apply(&write),
+        }
+    }
+
     /// Adds a version to a key and keeps what must be kept.
     pub fn insert(&mut self, key: &Key, version: Version) -> Applied {
-        let plain = version.operation.is_none() && self.slot(slot_of(key)).get(key).is_some_and(Entry::is_plain);
-        if plain && !planted(Mutant::LastArrivalWins) {
-            return self.insert_plain(key, version);
+        let slot = slot_of(key);
+        match self.slots.slot_mut(slot).entry(key.clone()) {
+            MapEntry::Vacant(place) => {
+                let order = version.order();
+                if version.is_unsettled() {
+                    self.unstable.push(Reverse((order.hlc, key.clone())));
+                }
+                let entry = place.insert(Entry { winner: version, superseded: Vec::new() });
+                self.sizes.add(slot, Size::entry(key, entry));
+                Applied::New(order)
+            }
+            MapEntry::Occupied(mut place) if is_plain(place.get(), &version) => {
+                let (order, winner) = (version.order(), place.get().winner.order());
+                if order == winner {
+                    return Applied::Known;
+                }
+                self.unstable.push(Reverse((order.hlc, key.clone())));
+                if order < winner && !(order.hlc == winner.hlc && planted(Mutant::TieByArrival)) {
+                    return Applied::New(winner);
+                }
+                self.sizes.subtract(slot, Size::entry(key, place.get()));
+                place.get_mut().winner = version;
+                self.sizes.add(slot, Size::entry(key, place.get()));
+                Applied::New(order)
+            }
+            MapEntry::Occupied(_) => self.insert_beside(key, version),
         }
+    }
+
+    /// Adds a version to others of which some may be its twin.
+    fn insert_beside(&mut self, key: &Key, version: Version) -> Applied {
         let mut versions = self.take(key);
         if versions.iter().any(|known| known.dot == version.dot) {
             self.put(key, versions);
@@ -133,26 +173,6 @@ impl Table {
         retain_needed(&mut versions);
         let winner = self.put(key, versions);
         winner.map_or(Applied::Known, Applied::New)
-    }
-
-    /// The common case: one version was there, and neither it nor the new one can have a twin.
-    fn insert_plain(&mut self, key: &Key, version: Version) -> Applied {
-        let (order, slot) = (version.order(), slot_of(key));
-        let Some(entry) = self.slots.slot_mut(slot).get_mut(key) else { return Applied::Known };
-        let winner = entry.winner.order();
-        if order == winner {
-            return Applied::Known;
-        }
-        self.unstable.push(Reverse((order.hlc, key.clone())));
-        if order < winner && !(order.hlc == winner.hlc && planted(Mutant::TieByArrival)) {
-            return Applied::New(winner);
-        }
-        let before = Size::entry(key, entry);
-        entry.winner = version;
-        let now = Size::entry(key, entry);
-        self.sizes.subtract(slot, before);
-        self.sizes.add(slot, now);
-        Applied::New(order)
     }
 
     /// The contents as they are now; what the table changes later is not in them.
@@ -205,8 +225,21 @@ impl Table {
     }
 
     fn settle(&mut self, key: &Key) -> Option<Order> {
-        let mut versions = self.take(key);
         let Horizon { stable, no_twins } = self.horizon;
+        let slot = slot_of(key);
+        if let Some(entry) = self.slots.slot_mut(slot).get_mut(key)
+            && entry.is_plain()
+            && !entry.winner.is_tombstone()
+        {
+            // The common case: a value that stays where it is.
+            if entry.winner.dot.hlc <= stable {
+                self.sizes.subtract(slot, Size::entry(key, entry));
+                entry.winner.dependencies = None;
+                self.sizes.add(slot, Size::entry(key, entry));
+            }
+            return None;
+        }
+        let mut versions = self.take(key);
         for version in versions.iter_mut().filter(|version| version.dot.hlc <= stable) {
             version.dependencies = None;
         }
@@ -275,6 +308,11 @@ impl Entry {
         let versions = std::iter::once(&self.winner).chain(&self.superseded);
         versions.map(|version| version_bytes(key, version)).sum()
     }
+}
+
+/// Whether the new version decides with the one that is there by their order alone: neither can have a twin.
+fn is_plain(entry: &Entry, version: &Version) -> bool {
+    entry.is_plain() && version.operation.is_none() && !planted(Mutant::LastArrivalWins)
 }
 
 fn pop_until(heap: &mut BinaryHeap<Reverse<(Hlc, Key)>>, upto: Hlc, limit: usize) -> Vec<(Hlc, Key)> {

@@ -100,6 +100,11 @@ impl Version {
         self.value.is_none()
     }
 
+    /// Whether the [`Horizon`] will let something of it be forgotten.
+    pub fn is_unsettled(&self) -> bool {
+        self.dependencies.is_some() || self.operation.is_some() || self.is_tombstone()
+    }
+
     /// What a session has seen that has seen this version.
     pub fn seen(&self, epoch: Epoch) -> Token {
         match &self.dependencies {
