@@ -91,6 +91,8 @@ marks! {
     DiskLost => "disk-lost": "A node with an empty disk was told that it had lived before.",
     LogMayLack => "log-may-lack": "A node's log may lack its end: it takes no writes.",
     LogDamaged => "log-damaged": "A node's log lacks something in the middle.",
+    OwnAskedAnew => "own-asked-anew": "All peers were asked anew for a node's lost records, since one of them may have lost them too.",
+    SnapshotRemains => "snapshot-remains": "A snapshot held a record of which a damaged disk shows nothing else.",
     TornTail => "torn-tail": "The end of a log was cut off, since it was torn.",
     SnapshotRead => "snapshot-read": "A node started from a snapshot.",
     LogTruncated => "log-truncated": "A snapshot took the place of the log behind it.",

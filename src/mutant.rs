@@ -69,6 +69,10 @@ mutants! {
     LogReachesTooFar => "log-reaches-too-far",
     /// Of its own records a node whose log was damaged counts only what its peers have, not what its log still shows.
     OwnRemainsForgotten => "own-remains-forgotten",
+    /// Of the records that only the snapshot of a damaged disk shows nothing is known.
+    SnapshotRemainsForgotten => "snapshot-remains-forgotten",
+    /// What a peer has said of the own records of a node that lost them counts for ever, whatever it has got since.
+    OwnAskedOnce => "own-asked-once",
     /// Who lost its disk promises again when the first peer has told what it has, not when all have.
     WipedPromisesEarly => "wiped-promises-early",
     /// Records at or below the vector are applied again.

@@ -12,15 +12,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Effect, Event, Node, WhyNoWrites};
+use super::{Event, Node, WhyNoWrites};
 use crate::{
-    clock::{Hlc, HybridClock, VersionVector},
+    clock::{Hlc, HybridClock},
     id::{ActorId, NodeId},
     mark::{Mark, reached},
     message::Message,
-    mutant::{Mutant, planted},
-    placement::SLOTS,
-    store::{Marks, Record, Recovered, Snapshot, Verdict},
+    store::{Marks, Verdict},
 };
 
 /// Between questions about an empty disk.
@@ -48,7 +46,7 @@ pub(super) struct Standing {
     stopping: bool,
     caught_up: bool,
     /// Shard peers that have given this node all that they have of its own actor; `None` when it lacks nothing of it.
-    own_from: Option<BTreeSet<NodeId>>,
+    pub own_from: Option<BTreeSet<NodeId>>,
     testimonies: BTreeMap<NodeId, Testimony>,
     asked_us: u64,
     started_us: u64,
@@ -93,9 +91,19 @@ impl Standing {
         !self.founding && self.own_from.is_none()
     }
 
+    /// It knows all records of its own actor that anybody has.
+    pub fn found_own(&mut self) {
+        (self.own_from, self.serves) = (None, true);
+    }
+
     /// The process is stopping: peers are told to ask others.
     pub fn stop(&mut self) {
         self.stopping = true;
+    }
+
+    /// The process has begun.
+    pub fn started(&mut self, monotonic_us: u64) {
+        self.started_us = monotonic_us;
     }
 
     /// Whether the process is stopping.
@@ -110,69 +118,8 @@ impl Standing {
 }
 
 impl Node {
-    /// Takes over what was on the disk.
-    pub(super) fn recover(&mut self, recovered: Recovered) {
-        if self.plan.config.parent().is_some() {
-            let config = self.plan.config.clone();
-            self.effects.push(Effect::Adopted(config.clone()));
-            self.observe(|| Event::Adopted(config));
-        }
-        self.standing.started_us = self.now.monotonic_us;
-        self.find_set_aside(&recovered);
-        let Recovered { mut snapshot, mut records, marks, last, verdict, .. } = recovered;
-        self.journal.last = last;
-        self.journal.done = last;
-        let mut marks = marks.unwrap_or_default();
-        let is_ours = self.is_ours(marks.holds);
-        if !is_ours || self.actor == ActorId::NONE {
-            (snapshot, marks.applied) = (None, VersionVector::default());
-            records.clear();
-        }
-        let Snapshot { head, entries } = snapshot.unwrap_or_default();
-        for (actor, hlc) in head.applied.iter() {
-            self.tail.cut(actor, hlc);
-            self.digest.raise(actor, hlc);
-        }
-        self.applied = head.applied;
-        for remembered in head.operations {
-            self.operations.remember(remembered);
-        }
-        for (key, version) in entries.into_iter().flat_map(|(key, versions)| versions.into_iter().map(move |v| (key.clone(), v)))
-        {
-            self.clock.observe(version.dot.hlc);
-            if !self.is_taken_beyond_cut(version.dot) {
-                self.table.insert(&key, version);
-            }
-        }
-        for record in records {
-            self.replay(record);
-        }
-        self.keep_recovered(&mut marks);
-        self.begin_with(verdict, is_ours, &marks);
-        self.stability.durable = self.applied.clone();
-        if !planted(Mutant::RestartWithoutLease) {
-            self.clock.observe(marks.lease);
-        }
-        self.lease.durable = marks.lease;
-        self.lease.finished_at = marks.finished_at;
-        if self.plan.observed {
-            for (key, versions) in self.table.slots().entries(0..SLOTS) {
-                self.observe(|| Event::Found { key, versions });
-            }
-        }
-        if is_ours || verdict == Verdict::Empty {
-            self.adoption.found(self.actor, self.clock.last());
-        }
-        let (applied, lease, takes_writes) = (self.applied.clone(), marks.lease, self.standing.writes.is_ok());
-        let epoch = self.plan.config.epoch();
-        self.observe(|| Event::Recovered { applied, lease, takes_writes, epoch });
-        if let Some(copied) = self.import.copied {
-            self.observe(|| Event::Copied(copied));
-        }
-    }
-
     /// Stands as what was found allows.
-    fn begin_with(&mut self, verdict: Verdict, is_ours: bool, marks: &Marks) {
+    pub(super) fn begin_with(&mut self, verdict: Verdict, is_ours: bool, marks: &Marks) {
         let is_late = self.plan.config.parent().is_some();
         match verdict {
             _ if self.actor == ActorId::NONE => self.stand_aside(),
@@ -182,26 +129,8 @@ impl Node {
             Verdict::Empty => self.begin_founding(),
             Verdict::Complete => self.resume(marks),
             Verdict::MayLack => self.begin_without_actor(true),
-            Verdict::Damaged => {
-                self.applied = VersionVector::default();
-                self.digest = super::digest::Digests::default();
-                self.begin_from_peers();
-            }
+            Verdict::Damaged => self.begin_from_peers(),
         }
-    }
-
-    /// What of the disk still counts under the config of the marks.
-    fn keep_recovered(&mut self, marks: &mut Marks) {
-        if self.plan.config.parent().is_none() {
-            return;
-        }
-        self.import.copied = marks.copied;
-        self.table.keep_slots(&self.kept);
-        self.keep_recovered_imports(marks);
-        let heard = self.heard_actors();
-        self.applied = self.applied.iter().filter(|(actor, _)| heard.contains(actor)).collect();
-        self.tail.keep(|actor| heard.contains(&actor));
-        self.digest.keep(|actor| heard.contains(&actor));
     }
 
     /// A node without an actor: it holds nothing, and passes on what it is asked.
@@ -223,23 +152,6 @@ impl Node {
         self.standing.founding = false;
         (self.standing.serves, self.standing.caught_up, self.standing.own_from) = (true, true, None);
         self.start_writing();
-    }
-
-    fn replay(&mut self, record: Record) {
-        match record {
-            Record::Write(write) if self.is_taken_beyond_cut(write.dot) => self.clock.observe(write.dot.hlc),
-            Record::Write(write) => {
-                self.clock.observe(write.dot.hlc);
-                if write.dot.actor == self.actor {
-                    self.applied.raise(self.actor, write.dot.hlc);
-                }
-                self.digest.applied(write.dot);
-                self.operations.remember_write(&write);
-                self.table.apply(&write);
-                self.tail.insert(write);
-            }
-            Record::Applied(vector) => self.applied.join(&vector),
-        }
     }
 
     /// The log holds all that this node ever sent: it goes on where it was.
@@ -351,28 +263,6 @@ impl Node {
             if self.standing.writes == Err(WhyNoWrites::TakingOver) {
                 self.start_writing();
             }
-        }
-    }
-
-    /// Once every peer of the shard has said what it has of this actor, its promises go on.
-    fn own_records_found(&mut self) {
-        let Some(own_from) = &self.standing.own_from else { return };
-        let early = planted(Mutant::WipedPromisesEarly) && !own_from.is_empty();
-        if early || self.links.keys().all(|node| own_from.contains(node)) {
-            self.standing.own_from = None;
-            self.standing.serves = true;
-            self.progressed = true;
-            self.count_own_remains();
-        }
-    }
-
-    /// What a damaged log still shows of this node's own records, and no peer has, is part of what it promises from now on: a promise
-    /// must not skip a record that somebody holds, and that may be this node.
-    fn count_own_remains(&mut self) {
-        let (actor, upto) = (self.actor, self.tail.last(self.actor));
-        if !planted(Mutant::OwnRemainsForgotten) && self.applied.raise(actor, upto) {
-            self.digest.raise(actor, upto);
-            self.observe(|| Event::Promised { actor, upto });
         }
     }
 

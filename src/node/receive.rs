@@ -30,6 +30,7 @@ impl Node {
             view::Sender::Fresh => {
                 self.forget_exchange(from);
                 self.forwards.forget_taken(from);
+                self.may_have_passed_on(from);
             }
             view::Sender::Known => {}
         }

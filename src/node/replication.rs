@@ -36,6 +36,10 @@ pub(super) struct Link {
     in_flight: Option<InFlight>,
     /// How many pushes there were.
     pushes: u64,
+    /// The last of them that was acknowledged.
+    answered: u64,
+    /// How many there were when the peer was last asked for what it has of this node's own records.
+    asked_after: u64,
     /// What the last push promised.
     promised: Hlc,
     last_sent_us: u64,
@@ -45,7 +49,27 @@ pub(super) struct Link {
 impl Link {
     /// Nothing is known of this actor's copy.
     pub fn to(actor: ActorId) -> Self {
-        Self { actor, acknowledged: None, in_flight: None, pushes: 0, promised: Hlc::ZERO, last_sent_us: 0, round_trip_us: 0 }
+        Self {
+            actor,
+            acknowledged: None,
+            in_flight: None,
+            pushes: 0,
+            answered: 0,
+            asked_after: 0,
+            promised: Hlc::ZERO,
+            last_sent_us: 0,
+            round_trip_us: 0,
+        }
+    }
+
+    /// The peer's answers of before say nothing any more of what it holds of this node's own records.
+    pub fn ask_anew(&mut self) {
+        self.asked_after = self.pushes;
+    }
+
+    /// Whether the peer has said since it was asked that it holds nothing of this node's own actor above this.
+    pub fn holds_no_more_than(&self, hlc: Hlc) -> bool {
+        self.answered > self.asked_after && self.acknowledged.is_some_and(|acknowledged| acknowledged <= hlc)
     }
 
     /// Whether the peer has said that it holds a record.
@@ -137,10 +161,7 @@ impl Node {
     /// Tells a peer how far its records are durable here.
     pub(super) fn acknowledge(&mut self, node: NodeId, number: u64) {
         let Some(actor) = self.actor_of(node) else { return };
-        if self.journal.failed {
-            return;
-        }
-        let applied = self.applied.get(actor);
+        let applied = if self.journal.failed { self.stability.durable.get(actor) } else { self.applied.get(actor) };
         self.send(node, Message::PushAck { number, applied });
     }
 
@@ -157,7 +178,9 @@ impl Node {
             }
         }
         link.acknowledged = link.acknowledged.max(Some(applied));
+        link.answered = link.answered.max(number);
         self.replicated(from, applied);
+        self.own_records_found();
     }
 
     /// A push certainly never left: the link is left alone for an interval, or one that refuses would be tried without end.

@@ -49,6 +49,11 @@ impl Tail {
         last.map(|(hlc, _)| *hlc).unwrap_or_default()
     }
 
+    /// The last record of an actor that is here, or may be missing: its records are known to reach so far.
+    pub fn end(&self, actor: ActorId) -> Hlc {
+        self.actors.get(&actor).map_or(Hlc::ZERO, |tail| tail.cut).max(self.last(actor))
+    }
+
     /// From now on records of the actor up to here may be missing.
     pub fn cut(&mut self, actor: ActorId, upto: Hlc) {
         let tail = self.actors.entry(actor).or_default();
@@ -80,7 +85,8 @@ impl Tail {
     }
 }
 
-fn record_bytes(write: &Write) -> u64 {
+/// Estimated bytes of a record in the tail.
+pub(super) fn record_bytes(write: &Write) -> u64 {
     let value = write.value.as_ref().map_or(0, |value| value.bytes.len());
     (write.key.len() + value + 16 * write.past.entries().len()) as u64 + RECORD_BYTES
 }

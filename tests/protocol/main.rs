@@ -5,6 +5,7 @@ mod bench;
 mod configs;
 mod cuts;
 mod evict;
+mod remains;
 mod reshards;
 mod stops;
 

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use causeway::{
     clock::{Dot, ENTRY_CAP, Hlc, Token},
     id::{ActorId, Epoch, Incarnation, NodeId},
-    message::{Envelope, Gossip, Heartbeat, Message},
+    message::{Envelope, Gossip, Heartbeat, Message, PullAnswer},
     mutant::{Mutant, planted},
     node::{Effect, Input, Node, NodePlan, Now, Settings},
     placement::{Change, Config, Founding, SLOTS},
-    store::{Recovered, Table, Value, Version},
+    store::{Recovered, Snapshot, Table, Value, Verdict, Version},
 };
 
 use crate::{
@@ -136,6 +136,10 @@ pub fn named(mutant: Mutant) -> Named {
     match mutant {
         // One seed in thousands shows it: the plan that did first is kept.
         Mutant::OwnRemainsForgotten => direct("a node's own remains count, in the plan that needed it", own_remains_show),
+        // The log must have lost just what a snapshot was taken of meanwhile, and nobody else may have it: one seed in ten thousand.
+        Mutant::SnapshotRemainsForgotten => direct("what only a snapshot shows counts", snapshot_remains_show),
+        // Three must fall out with each other in turn, and two of them lose their disks: one seed in ten thousand.
+        Mutant::OwnAskedOnce => direct("what a peer got after it was asked counts", own_asked_once_shows),
         Mutant::FoldKeepsFloor => direct("a hard fold never lowers a token", hard_fold_lowers),
         // Only a replica with a hole in its log holds what its source has seen superseded and collected.
         Mutant::TransferWithoutAuthority => direct("a transfer removes what its source has collected", transfer_keeps),
@@ -191,6 +195,49 @@ fn transfer_keeps() -> bool {
 
 fn own_remains_show() -> bool {
     breaks_a_promise(include_str!("../../../tests/regressions/own_remains_count.toml"), Mutant::OwnRemainsForgotten)
+}
+
+/// Whether a promise of a node of three skips a record of its own that its snapshot shows.
+fn snapshot_remains_show() -> bool {
+    let dot = Dot { actor: ActorId(0), hlc: Hlc::from_millis(1_699_999_999_000) };
+    let version = Version { dot, value: Some(Value::json("1")), dependencies: None, operation: None };
+    let snapshot = Some(Snapshot { entries: vec![("x".into(), vec![version])], ..Snapshot::default() });
+    promises_beyond(Recovered { snapshot, verdict: Verdict::Damaged, ..Recovered::default() }, dot.hlc, Hlc::ZERO)
+}
+
+/// Whether a node of three promises above what one of its peers, which gave it nothing when it was asked, holds of it by now.
+fn own_asked_once_shows() -> bool {
+    let held = Hlc::from_millis(1_699_999_999_000);
+    promises_beyond(Recovered { verdict: Verdict::MayLack, ..Recovered::default() }, held, held)
+}
+
+/// Whether node 0 of three, with this on its disk, skips a record by a promise. Its peers give it nothing, and acknowledge this.
+fn promises_beyond(found: Recovered, record: Hlc, acknowledged: Hlc) -> bool {
+    let view = ["a:1", "b:1", "c:1"].map(str::to_owned).to_vec();
+    let config = Arc::new(Config::found(&Founding { view, shard_count: 1 }).expect("a legal founding"));
+    let (settings, epoch, incarnation) = (Settings::default(), config.epoch(), Incarnation(1));
+    let plan = NodePlan { config, me: NodeId(0), settings, incarnation, seed: 0, proposes: false, observed: false };
+    let mut now = Now { monotonic_us: 1_000_000, wall_ms: 1_700_000_000_000 };
+    let mut node = Node::new(plan, now, found);
+    let mut number = 0;
+    (1..200).any(|_| {
+        now = Now { monotonic_us: now.monotonic_us + 50_000, wall_ms: now.wall_ms + 50 };
+        for peer in [NodeId(1), NodeId(2)] {
+            let answer = PullAnswer { asker: incarnation, runs: Vec::new(), cut: false, more: false, serves: true };
+            for message in [Message::PullAnswer(answer), Message::PushAck { number, applied: acknowledged }] {
+                node.handle(now, Input::Message { from: peer, envelope: Envelope { epoch, incarnation, message } });
+            }
+        }
+        node.handle(now, Input::Tick);
+        let mut skips = false;
+        for effect in node.take_effects() {
+            if let Effect::Send { message: Message::Push(push), .. } = effect {
+                number = number.max(push.number);
+                skips |= push.start < record && record <= push.promise;
+            }
+        }
+        skips
+    })
 }
 
 /// Whether the run of a plan breaks a promise, with a bug if that is planted.
