@@ -186,7 +186,7 @@ impl Node {
             origin: Origin::Peer { node: from, process: self.view.process(from), number: forward.number },
             request: forward.request,
             hops: forward.hops,
-            expires_us: self.now.monotonic_us + 1_000 * forward.patience_ms,
+            expires_us: self.now.monotonic_us.saturating_add(forward.patience_ms.saturating_mul(1_000)),
             waited: false,
         };
         self.ask(ask);

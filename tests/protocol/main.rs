@@ -13,7 +13,7 @@ use causeway::{
     clock::Token,
     error::Refusal,
     id::{Incarnation, NodeId, RequestId},
-    message::Message,
+    message::{Forward, Message},
     node::{Answer, Command, Input, KeyRequest, Outcome, Request, Settings},
     placement::{Config, Founding},
     store::OperationId,
@@ -134,6 +134,18 @@ fn an_answer_to_a_former_process_is_not_taken_for_one_s_own() {
     assert!(bench.replies.is_empty(), "the process that asked is gone");
     answers(&mut bench, Incarnation(100));
     assert_eq!(bench.replies, vec![(NodeId(0), RequestId(7), Err(Refusal::MemoryFull))]);
+}
+
+/// Found by the fuzz target `peer_message`: the time limit overflowed.
+#[test]
+fn a_forwarder_with_endless_patience_is_answered() {
+    let mut bench = Bench::new(2, 1, &Settings::default());
+    let request = Request::Key(KeyRequest { key: "k".into(), token: Token::default(), command: Command::Get });
+    let forward = Forward { number: 0, hops: 1, patience_ms: u64::MAX, request };
+    let mut turn = Vec::new();
+    bench.deliver(NodeId(1), NodeId(0), Message::Forward(forward), &mut turn);
+    bench.settle(0);
+    assert_eq!(bench.get(0, "k", &Token::default()).expect("read").outcome, Outcome::Absent);
 }
 
 #[test]
