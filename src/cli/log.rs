@@ -188,6 +188,9 @@ impl Found {
     }
 
     fn print_marks(&self, out: &mut impl Write) -> io::Result<()> {
+        if let Some(version) = self.marks.newer() {
+            return writeln!(out, "marks       format version {version} is newer than this program");
+        }
         let Some(content) = self.content() else { return writeln!(out, "marks       none") };
         let MarksContent { identity, policy, stop, durable, last, marks, .. } = content;
         let end = match stop {

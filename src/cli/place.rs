@@ -10,7 +10,7 @@ use crate::{
     placement::{Config, Member},
     runtime::{
         Disk, StartPlan,
-        control::ControlPlan,
+        control::{CONTROL_NAME, ControlPlan, newer_version},
         journal::{JournalError, JournalOptions, peek},
         tokio::PeerOptions,
     },
@@ -41,9 +41,13 @@ impl Place {
     /// What the disk or the variables say; `None` for a node that must ask others.
     ///
     /// # Errors
-    /// The disk cannot be read, or holds another cluster's data.
+    /// The disk cannot be read, or holds another cluster's data, or data of a later version.
     pub async fn known<D: Disk>(plan: &Plan, disk: &D) -> Result<Option<Self>, CliError> {
         let marks = peek(disk).await?;
+        let later = newer_version(disk).await.map_err(|source| JournalError::Disk { name: CONTROL_NAME.to_owned(), source })?;
+        if let Some(version) = later {
+            return Err(JournalError::NewerConfigLog(version).into());
+        }
         let kept = marks.as_ref().and_then(|content| content.marks.as_ref()?.config.clone());
         let given = plan.first.as_ref().map(|first| first.cluster());
         if let (Some(found), Some(expected)) = (kept.as_ref().map(|kept| kept.cluster()), given)

@@ -31,7 +31,9 @@ pub const MARKS_SLOT_BYTES: usize = 32 << 10;
 /// How long the file is.
 pub const MARKS_FILE_BYTES: usize = 2 * MARKS_SLOT_BYTES;
 
-const MAGIC: [u8; 4] = *b"cwM1";
+const MAGIC: [u8; 3] = *b"cwM";
+/// The version of the format, a digit.
+const VERSION: u8 = b'1';
 const SECTOR_HEAD_BYTES: usize = 24;
 const CHECKSUM_AT: usize = 20;
 const SECTOR_CONTENT_BYTES: usize = SECTOR_BYTES - SECTOR_HEAD_BYTES;
@@ -180,6 +182,8 @@ pub enum SlotState {
     Torn,
     /// Something that was not written so.
     Damaged,
+    /// Marks of a later version of the format.
+    Newer(u8),
 }
 
 /// All that can be read of the marks' file.
@@ -210,6 +214,7 @@ impl MarksContent {
         for (index, part) in content.chunks(SECTOR_CONTENT_BYTES).enumerate() {
             let start = bytes.len();
             bytes.extend(MAGIC);
+            bytes.push(VERSION);
             bytes.extend((index as u32).to_le_bytes());
             bytes.extend((content.len() as u32).to_le_bytes());
             bytes.extend(sequence.to_le_bytes());
@@ -240,6 +245,15 @@ impl MarksScan {
         whole.max_by_key(|(_, sequence, _)| *sequence)
     }
 
+    /// The version of what a later version of this program wrote here, if it did.
+    pub fn newer(&self) -> Option<u8> {
+        let versions = [&self.first, &self.second].into_iter().filter_map(|state| match state {
+            SlotState::Newer(version) => Some(*version),
+            _ => None,
+        });
+        versions.max()
+    }
+
     /// Whether some marks cannot be read that may have been the newest.
     pub fn is_damaged(&self) -> bool {
         self.first == SlotState::Damaged || self.second == SlotState::Damaged
@@ -251,6 +265,7 @@ enum Sector<'a> {
     Whole { index: u32, length: usize, sequence: u64, content: &'a [u8] },
     Blank,
     Damaged,
+    Newer(u8),
 }
 
 fn scan_slot(slot: MarksSlot, bytes: &[u8]) -> SlotState {
@@ -258,6 +273,7 @@ fn scan_slot(slot: MarksSlot, bytes: &[u8]) -> SlotState {
     let (length, sequence, mut content) = match sectors.next() {
         Some(Sector::Whole { index: 0, length, sequence, content }) => (length, sequence, content.to_vec()),
         None | Some(Sector::Blank) => return SlotState::Blank,
+        Some(Sector::Newer(version)) => return SlotState::Newer(version),
         Some(Sector::Whole { .. } | Sector::Damaged) => return SlotState::Damaged,
     };
     let mut torn = false;
@@ -268,6 +284,7 @@ fn scan_slot(slot: MarksSlot, bytes: &[u8]) -> SlotState {
                 content.extend(part);
             }
             None | Some(Sector::Blank) => torn = true,
+            Some(Sector::Newer(version)) => return SlotState::Newer(version),
             Some(Sector::Whole { .. } | Sector::Damaged) => return SlotState::Damaged,
         }
     }
@@ -289,8 +306,13 @@ fn scan_sector(slot: MarksSlot, sector: &[u8]) -> Sector<'_> {
     }
     let (mut fields, content) = sector.split_at(SECTOR_HEAD_BYTES);
     fields.advance(MAGIC.len());
+    let version = fields.get_u8();
     let (index, length, sequence) = (fields.get_u32_le(), fields.get_u32_le() as usize, fields.get_u64_le());
-    if fields.get_u32_le() != sector_checksum(slot, sector) || length > SECTORS * SECTOR_CONTENT_BYTES {
+    let is_whole = fields.get_u32_le() == sector_checksum(slot, sector);
+    if is_whole && version > VERSION {
+        return Sector::Newer(version - b'0');
+    }
+    if !is_whole || version != VERSION || length > SECTORS * SECTOR_CONTENT_BYTES {
         return Sector::Damaged;
     }
     Sector::Whole { index, length, sequence, content }

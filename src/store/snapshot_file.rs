@@ -16,7 +16,9 @@ use thiserror::Error;
 use super::{Key, Snapshot, SnapshotHead, Version};
 use crate::id::Lsn;
 
-const MAGIC: [u8; 4] = *b"cwS1";
+const MAGIC: [u8; 3] = *b"cwS";
+/// The version of the format, a digit.
+const VERSION: u8 = b'1';
 const NAME_PREFIX: &str = "snapshot-";
 const CHECKED_BYTES: usize = 20;
 
@@ -49,6 +51,9 @@ pub enum SnapshotError {
     /// A chunk is whole, but holds what this program cannot read.
     #[error("chunk {0} unknown")]
     Unknown(u32),
+    /// A later version of the format.
+    #[error("format version {0} is newer than this program")]
+    Newer(u8),
     /// The end chunk does not count what stands before it.
     #[error("chunks missing")]
     Incomplete,
@@ -127,6 +132,7 @@ impl SnapshotEncoder {
         }
         let mut head = Vec::with_capacity(CHUNK_HEAD_BYTES);
         head.extend(MAGIC);
+        head.push(VERSION);
         head.extend((kind as u32).to_le_bytes());
         head.extend(self.chunks.to_le_bytes());
         head.extend((payload.len() as u32).to_le_bytes());
@@ -180,7 +186,7 @@ impl SnapshotDecoder {
     /// Reads the head of the next chunk, of which at most `left` bytes of payload can follow in the file.
     ///
     /// # Errors
-    /// [`SnapshotError::Damaged`].
+    /// [`SnapshotError::Damaged`], or [`SnapshotError::Newer`] where the head is whole and of a later version.
     pub fn chunk_head(&self, bytes: &[u8; CHUNK_HEAD_BYTES], left: u64) -> Result<ChunkHead, SnapshotError> {
         let damaged = SnapshotError::Damaged(self.chunks);
         let (checked, mut rest) = bytes.split_at(CHECKED_BYTES);
@@ -188,6 +194,11 @@ impl SnapshotDecoder {
             return Err(damaged);
         }
         let mut fields = &checked[MAGIC.len()..];
+        match fields.get_u8() {
+            VERSION => {}
+            version if version > VERSION => return Err(SnapshotError::Newer(version - b'0')),
+            _ => return Err(damaged),
+        }
         let kind = match fields.get_u32_le() {
             1 => Kind::Head,
             2 => Kind::Part,

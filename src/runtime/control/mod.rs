@@ -47,7 +47,7 @@ mod wire;
 
 pub use decided::{Decided, OperationId, Proposal, ProposeError};
 pub use desk::SendFrame;
-pub use file::{ASIDE_PREFIX, CONTROL_NAME};
+pub use file::{ASIDE_PREFIX, CONTROL_NAME, newer_version};
 pub use handle::{Control, ControlLog, ControlStatus, Liveness, Phase, RecoverError};
 pub use machine::KEPT_STATES;
 pub use member::{Group, MemberId};

@@ -85,9 +85,10 @@ pub async fn open<D: Disk>(disk: D, options: &JournalOptions) -> Result<(Journal
 /// The newest marks on a disk that can be read, before a journal is opened there.
 ///
 /// # Errors
-/// The disk fails.
+/// They are of a later version, or the disk fails.
 pub async fn peek<D: Disk>(disk: &D) -> Result<Option<MarksContent>, JournalError> {
     let marks = marks_writer::read_marks(disk).await.map_err(disk_error(MARKS_NAME))?;
+    recover::check_version(&marks)?;
     Ok(marks.newest().map(|(_, _, content)| content.clone()))
 }
 

@@ -56,6 +56,20 @@ pub enum JournalError {
         /// Its format version.
         version: u8,
     },
+    /// A snapshot was.
+    #[error("snapshot {segment} has format version {version}, which is newer than this program")]
+    NewerSnapshot {
+        /// The segment at which the log goes on behind it.
+        segment: u64,
+        /// Its format version.
+        version: u8,
+    },
+    /// The marks were.
+    #[error("the marks have format version {0}, which is newer than this program")]
+    NewerMarks(u8),
+    /// The config log's file was.
+    #[error("the config log has format version {0}, which is newer than this program")]
+    NewerConfigLog(u8),
     /// Its task ended before it had begun: the process is going down.
     #[error("the journal is gone")]
     Gone,

@@ -49,6 +49,7 @@ pub(super) struct Found<F> {
 /// Reads everything, cuts a torn tail, makes what is left durable.
 pub(super) async fn recover<D: Disk>(disk: &D, options: &JournalOptions) -> Result<Found<D::File>, JournalError> {
     let marks = read_marks_twice(disk).await.map_err(disk_error(MARKS_NAME))?;
+    check_version(&marks)?;
     let content = marks.newest().map(|(_, _, content)| content.clone());
     if let Some(content) = &content {
         check_identity(content, options)?;
@@ -107,6 +108,14 @@ fn own_records_kept(mut records: Vec<Record>, marks: Option<&Marks>) -> Vec<Reco
         records.truncate(records.len().saturating_sub(DROPPED_TAIL));
     }
     records
+}
+
+/// Whether this program can read the marks, as far as they are whole.
+///
+/// # Errors
+/// [`JournalError::NewerMarks`].
+pub(super) fn check_version(marks: &MarksScan) -> Result<(), JournalError> {
+    marks.newer().map_or(Ok(()), |version| Err(JournalError::NewerMarks(version)))
 }
 
 fn check_identity(content: &MarksContent, options: &JournalOptions) -> Result<(), JournalError> {
@@ -168,6 +177,7 @@ async fn read_snapshots<D: Disk>(disk: &D, names: &[String]) -> Result<(Snapshot
                 snapshots.whole = Some(WholeSnapshot { segment, last, snapshot });
                 break;
             }
+            Err(SnapshotError::Newer(version)) => return Err(JournalError::NewerSnapshot { segment, version }),
             Err(error) => findings.push(Finding::LostSnapshot { segment, error }),
         }
     }

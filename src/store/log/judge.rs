@@ -224,7 +224,7 @@ pub fn judge_marks(scan: &MarksScan, beside: Beside) -> Vec<Finding> {
         findings.push(Finding::DamagedMarks);
     }
     match scan.newest() {
-        None if beside == Beside::Something => findings.push(Finding::LostMarks),
+        None if beside == Beside::Something && scan.newer().is_none() => findings.push(Finding::LostMarks),
         None => {}
         Some((_, _, content)) => findings.extend(judge_content(content, beside)),
     }

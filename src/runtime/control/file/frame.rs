@@ -6,7 +6,13 @@ use bytes::Buf;
 pub const SECTOR_BYTES: usize = 512;
 
 const FRAME_MAGIC: [u8; 4] = *b"cwC1";
-const FILE_MAGIC: [u8; 12] = *b"cw-control-1";
+const FILE_MAGIC: [u8; 11] = *b"cw-control-";
+/// The version of the file, a digit.
+const VERSION: u8 = b'1';
+const HEAD_CHECKED_BYTES: usize = FILE_MAGIC.len() + 1 + 8;
+
+/// How many bytes of a file say what it is.
+pub const HEAD_BYTES: usize = HEAD_CHECKED_BYTES + 4;
 
 /// Magic, length, durable, payload checksum, head checksum.
 const FRAME_HEAD_BYTES: usize = 24;
@@ -29,18 +35,32 @@ pub struct Frame<'a> {
 /// The file's head, a sector. `salt` is drawn for each file: what an older file left in a sector is no frame of this one.
 pub fn encode_head(salt: u64) -> Vec<u8> {
     let mut head = FILE_MAGIC.to_vec();
+    head.push(VERSION);
     head.extend(salt.to_le_bytes());
     head.extend(crc32c::crc32c(&head).to_le_bytes());
     head.resize(SECTOR_BYTES, 0);
     head
 }
 
-/// The salt, if this is a file's head.
-pub fn decode_head(bytes: &[u8]) -> Option<u64> {
-    let checked = bytes.get(..FILE_MAGIC.len() + 8)?;
-    let mut checksum = bytes.get(checked.len()..checked.len() + 4)?;
+/// What a file's head says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Head {
+    /// The salt.
+    Salt(u64),
+    /// The file is of this later version.
+    Newer(u8),
+}
+
+/// The head, if this is one.
+pub fn decode_head(bytes: &[u8]) -> Option<Head> {
+    let checked = bytes.get(..HEAD_CHECKED_BYTES)?;
+    let mut checksum = bytes.get(HEAD_CHECKED_BYTES..HEAD_BYTES)?;
     let right = checked.starts_with(&FILE_MAGIC) && crc32c::crc32c(checked) == checksum.get_u32_le();
-    right.then(|| (&checked[FILE_MAGIC.len()..]).get_u64_le())
+    let mut fields = checked.get(FILE_MAGIC.len()..).filter(|_| right)?;
+    match fields.get_u8() {
+        VERSION => Some(Head::Salt(fields.get_u64_le())),
+        version => (version > VERSION).then(|| Head::Newer(version - b'0')),
+    }
 }
 
 /// Appends a frame that will stand at `offset`, up to the end of its last sector.

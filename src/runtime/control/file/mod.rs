@@ -20,6 +20,8 @@
 //! room. The file is set aside under another name and the node begins with an empty one, under a new disk number, as one that joins.
 //! Where even the renaming fails nothing is lost: all that this member ever told others was durable before the failure.
 //!
+//! A file of a later version is left alone: the node does not start (see [`newer_version`]).
+//!
 //! What was readable at the start is written and synced again before it is believed: the process before may have been killed
 //! between write and sync.
 
@@ -31,6 +33,7 @@ mod task;
 
 pub(super) use content::{Content, Record};
 pub(super) use shelf::{Failure, Opened, Shelf, open};
+pub use task::newer_version;
 
 /// The file's name.
 pub const CONTROL_NAME: &str = "control-log";

@@ -1,6 +1,6 @@
 //! What a file holds, and whether that is all that it should hold.
 
-use super::frame::{SECTOR_BYTES, decode_frame, decode_head};
+use super::frame::{Head, SECTOR_BYTES, decode_frame, decode_head};
 
 /// What was read from a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,12 +19,18 @@ pub enum Scan<'a> {
         /// Where.
         offset: usize,
     },
+    /// Of a later version of this program.
+    Newer(u8),
 }
 
 /// Judges a file's bytes.
 pub fn scan(bytes: &[u8]) -> Scan<'_> {
     // The file got its name only once it was whole: a head that is none was damaged later.
-    let Some(salt) = decode_head(bytes) else { return Scan::Damaged { offset: 0 } };
+    let salt = match decode_head(bytes) {
+        Some(Head::Salt(salt)) => salt,
+        Some(Head::Newer(version)) => return Scan::Newer(version),
+        None => return Scan::Damaged { offset: 0 },
+    };
     let mut payloads = Vec::new();
     let mut end = SECTOR_BYTES;
     while let Some(frame) = bytes.get(end..).and_then(|rest| decode_frame(rest, (salt, end as u64))) {
@@ -70,7 +76,7 @@ mod tests {
     fn payload_count(bytes: &[u8]) -> Option<usize> {
         match scan(bytes) {
             Scan::Whole { payloads, .. } => Some(payloads.len()),
-            Scan::Damaged { .. } => None,
+            Scan::Damaged { .. } | Scan::Newer(_) => None,
         }
     }
 

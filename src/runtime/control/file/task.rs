@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     ASIDE_PREFIX, CONTROL_NAME, Content, Record, TEMPORARY_NAME,
-    frame::{SECTOR_BYTES, encode_frame, encode_head},
+    frame::{HEAD_BYTES, Head, SECTOR_BYTES, decode_head, encode_frame, encode_head},
     scan::{Scan, scan},
     shelf::{Failure, Opened, Order, locked},
 };
@@ -63,7 +63,13 @@ pub(super) async fn recover<E: Env, D: Decided>(env: &E, files: Arc<AtomicU64>) 
         let file = disk.open(CONTROL_NAME).await?;
         let mut bytes = vec![0; file.size().await? as usize];
         file.read_at(0, &mut bytes).await?;
-        let Scan::Whole { salt, payloads, end } = scan(&bytes) else { continue };
+        let (salt, payloads, end) = match scan(&bytes) {
+            Scan::Whole { salt, payloads, end } => (salt, payloads, end),
+            Scan::Damaged { .. } => continue,
+            Scan::Newer(version) => {
+                return Err(io::Error::other(format!("its format version {version} is newer than this program")));
+            }
+        };
         let Some(content) = Content::replay(&payloads) else { continue };
         bytes[end..].fill(0);
         file.write_at(0, &bytes).await?;
@@ -78,6 +84,26 @@ pub(super) async fn recover<E: Env, D: Decided>(env: &E, files: Arc<AtomicU64>) 
     let aside = set_aside(env, chance.next_u64()).await?;
     let content = Content::new(chance.next_u32());
     Ok((Writer::create(env, content, chance, files).await?, Opened::Damaged { aside }))
+}
+
+/// The version of a disk's file, if a later version of this program wrote it.
+///
+/// # Errors
+/// The disk cannot be read.
+pub async fn newer_version<D: Disk>(disk: &D) -> io::Result<Option<u8>> {
+    if !disk.list().await?.iter().any(|name| name == CONTROL_NAME) {
+        return Ok(None);
+    }
+    let file = disk.open(CONTROL_NAME).await?;
+    let mut head = [0; HEAD_BYTES];
+    if file.size().await? < HEAD_BYTES as u64 {
+        return Ok(None);
+    }
+    file.read_at(0, &mut head).await?;
+    match decode_head(&head) {
+        Some(Head::Newer(version)) => Ok(Some(version)),
+        _ => Ok(None),
+    }
 }
 
 fn aside_name(random: u64) -> String {
