@@ -26,6 +26,8 @@ mod desk;
 mod file;
 mod found;
 mod founding;
+#[cfg(test)]
+mod goldens;
 mod handle;
 mod log_store;
 mod machine;

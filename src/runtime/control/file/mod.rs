@@ -27,6 +27,8 @@
 
 mod content;
 mod frame;
+#[cfg(test)]
+pub(super) mod goldens;
 mod scan;
 mod shelf;
 mod task;
