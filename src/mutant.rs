@@ -186,6 +186,8 @@ mutants! {
     BackupTooEarly => "backup-too-early",
     /// Who comes back to a shard goes on with the replica that it left there.
     OldReplicaKept => "old-replica-kept",
+    /// What was asked for comes in a kind of message that no earlier version knows, whoever asked.
+    MessageOfANewKind => "message-of-a-new-kind",
 }
 
 /// No planted bug has this name.

@@ -10,7 +10,7 @@
 //!   madsim      executor and simulated time
 //! ```
 //!
-//! [`conformance`] holds this world and tokio's to the same promises. Those who watch plug in by [`observe`]. [`scenario`] tells stories
+//! [`older`] lets a node of a cluster be of an earlier version. [`conformance`] holds this world and tokio's to the same promises. Those who watch plug in by [`observe`]. [`scenario`] tells stories
 //! of small clusters. [`torture`] leaves simulated time: it does to real nodes what is done to simulated ones, and has the same judge.
 
 #[cfg(not(madsim))]
@@ -37,6 +37,7 @@ pub mod marks;
 pub mod mutants;
 pub mod nemesis;
 pub mod observe;
+pub mod older;
 pub mod operator;
 pub mod parallel;
 pub mod picture;

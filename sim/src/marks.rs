@@ -19,6 +19,8 @@ pub enum Sight {
     SettledLater,
     /// A backup was taken.
     BackedUp,
+    /// A node of an earlier version heard another one.
+    OlderHeard,
 }
 
 /// A mark, of the program or of the simulator.
@@ -32,7 +34,7 @@ pub enum Mark {
 
 impl Sight {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::FaultsOverlap,
         Self::DiskSpared,
         Self::ProbeFollowed,
@@ -40,6 +42,7 @@ impl Sight {
         Self::LeftOver,
         Self::SettledLater,
         Self::BackedUp,
+        Self::OlderHeard,
     ];
 }
 
@@ -81,6 +84,7 @@ impl fmt::Display for Sight {
             Self::LeftOver => "left-over",
             Self::SettledLater => "settled-later",
             Self::BackedUp => "backed-up",
+            Self::OlderHeard => "older-heard",
         })
     }
 }

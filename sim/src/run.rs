@@ -197,6 +197,9 @@ struct Run {
 
 async fn simulate(plan: Plan, streams: Streams, keep: Keep, changes: Changes, window: Window) -> Report {
     let cluster = Cluster::found(plan.cluster(keep), streams).expect("a plan's cluster can be founded");
+    if let Some(node) = plan.older {
+        cluster.world().pin(node);
+    }
     let mut judge =
         Judge::new(&cluster.config(), plan.sessions().into(), TokenKeys::default().of_cluster(cluster.config().cluster()));
     if keep == Keep::All {
@@ -245,7 +248,21 @@ impl Run {
         world.sleep_us(self.plan.faults_ms * 1_000).await;
         self.nemesis.heal();
         let _ = load.await;
-        self.settle().await
+        match self.settle().await {
+            Verdict::Passed => self.understood(),
+            verdict => verdict,
+        }
+    }
+
+    /// Whether a node of an earlier version could read, and would have written, all that went from and to it.
+    fn understood(&self) -> Verdict {
+        let stats = self.cluster.world().network_stats();
+        match (self.plan.older, stats.unread + stats.read_in_part) {
+            (Some(older), frames @ 1..) => {
+                Verdict::Liveness(format!("{frames} frames from and to {older} are not of its version"))
+            }
+            _ => Verdict::Passed,
+        }
     }
 
     /// Looks until all is well, or patience ends.

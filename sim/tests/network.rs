@@ -5,6 +5,7 @@ use std::{ops::Range, sync::Arc};
 use bytes::Bytes;
 use causeway::{
     id::NodeId,
+    message::Frame,
     runtime::{Env, Incoming, Sent},
 };
 use causeway_sim::{
@@ -304,6 +305,32 @@ fn a_new_process_hears_nothing_that_was_sent_to_the_one_before() {
             let old = tokio::select! { biased; incoming = b.receive() => Some(incoming), () = world.sleep_us(1_000_000) => None };
             assert_eq!(old, None);
             assert_eq!(world.network_stats().too_late, 1);
+        },
+    );
+}
+
+#[test]
+fn a_node_of_an_earlier_version_hears_what_that_knew() {
+    on_link(
+        1,
+        |_| {},
+        |world, a, b| async move {
+            world.pin(B);
+            let query = postcard::to_allocvec(&Frame::ConfigLog(Bytes::from_static(b"x"))).unwrap();
+            let with_more = [query.as_slice(), &[9]].concat();
+            let sent = [query.clone(), with_more, vec![2], vec![0, 0, 1, 9, 15]];
+            sent.iter().for_each(|frame| assert_eq!(a.send(B, Bytes::copy_from_slice(frame)), Sent::Handed));
+            for _ in 0..2 {
+                let Incoming::Frame { bytes, .. } = b.receive().await else { panic!("the link broke") };
+                assert_eq!(bytes, query);
+            }
+            world.sleep_us(1_000_000).await;
+            assert_eq!(b.send(A, Bytes::from_static(&[2])), Sent::Handed);
+            b.send(A, Bytes::from(query.clone()));
+            let Incoming::Frame { bytes, .. } = a.receive().await else { panic!("the link broke") };
+            assert_eq!(bytes, query, "what its version does not know it does not send");
+            let stats = world.network_stats();
+            assert_eq!((stats.unread, stats.read_in_part), (3, 1));
         },
     );
 }

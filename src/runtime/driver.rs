@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     id::{Epoch, Incarnation, NodeId, RequestId},
-    message::{Envelope, Frame},
+    message::{Envelope, Frame, Message},
+    mutant::{Mutant, planted},
     node::{Effect, Input, JournalCommand, JournalEvent, Node, NodePlan, NotChanged, Reply, Settings},
     placement::{Change, Config},
     store::{Recovered, log::Finding},
@@ -221,7 +222,7 @@ impl<E: Env> Driver<E> {
 
     fn incoming(&mut self, incoming: Incoming) {
         match incoming {
-            Incoming::Frame { from, bytes } => match postcard::from_bytes(&bytes) {
+            Incoming::Frame { from, bytes } => match read(&bytes) {
                 Ok(Frame::Node(envelope)) => self.input(Input::Message { from, envelope }),
                 Ok(Frame::ConfigLog(frame)) => {
                     if let Some(frames) = &self.frames {
@@ -287,7 +288,7 @@ impl<E: Env> Driver<E> {
         match effect {
             Effect::Send { to, message } => {
                 let frame = Frame::Node(Envelope { epoch: self.node.epoch(), incarnation: self.incarnation, message });
-                let Ok(bytes) = postcard::to_allocvec(&frame) else { return };
+                let Ok(bytes) = written(&frame) else { return };
                 if self.env.send(to, Bytes::from(bytes)) == Sent::Not
                     && let Frame::Node(Envelope { message, .. }) = frame
                 {
@@ -341,4 +342,20 @@ impl<E: Env> Driver<E> {
             }
         }
     }
+}
+
+/// What [`Mutant::MessageOfANewKind`] has stand before a message: the number of no kind of frame.
+const NEW_KIND: u8 = 127;
+
+fn written(frame: &Frame) -> postcard::Result<Vec<u8>> {
+    let mut bytes = postcard::to_allocvec(frame)?;
+    if planted(Mutant::MessageOfANewKind) && matches!(frame, Frame::Node(Envelope { message: Message::PullAnswer(_), .. })) {
+        bytes.insert(0, NEW_KIND);
+    }
+    Ok(bytes)
+}
+
+fn read(bytes: &[u8]) -> postcard::Result<Frame> {
+    let is_of_a_new_kind = planted(Mutant::MessageOfANewKind) && bytes.first() == Some(&NEW_KIND);
+    postcard::from_bytes(if is_of_a_new_kind { &bytes[1..] } else { bytes })
 }

@@ -126,6 +126,7 @@ const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
     (Mutant::BackupOfNow, &["backup_is_a_cut"], 1_000_003),
     (Mutant::BackupTooEarly, &["backup_is_a_cut"], 1_000_001),
     (Mutant::OldReplicaKept, &["stamps_never_go_back", "durability", "a2_reads", "convergence", "base_first"], 1_000_193),
+    (Mutant::MessageOfANewKind, &["convergence", "liveness"], 0),
 ];
 
 /// What is known of a planted bug.

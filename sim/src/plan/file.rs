@@ -76,7 +76,7 @@ fn check(plan: &Plan) -> Result<(), String> {
     let of_faults = plan.faults.iter().flat_map(|timed| timed.fault.nodes());
     let of_operations = plan.operations.iter().map(|planned| planned.node);
     let of_requests = plan.requests.iter().map(|request| request.node);
-    match of_faults.chain(of_operations).chain(of_requests).find(|node| node.0 >= places) {
+    match of_faults.chain(of_operations).chain(of_requests).chain(plan.older).find(|node| node.0 >= places) {
         Some(node) => Err(format!("there is no node {}: {places} nodes are numbered from 0", node.0)),
         None => Ok(()),
     }

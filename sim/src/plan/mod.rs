@@ -14,6 +14,7 @@ use std::{collections::BTreeSet, fmt};
 
 use causeway::{
     clock::ENTRY_CAP,
+    id::NodeId,
     mutant::Mutant,
     node::Settings,
     store::{FsyncPolicy, Key},
@@ -65,6 +66,9 @@ pub struct Plan {
     /// When a record counts as durable. A laxer policy than `always` is combined with clean restarts only.
     #[serde(with = "text")]
     pub fsync: FsyncPolicy,
+    /// The node that is of an earlier version, if one is: see [`older`](crate::older).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub older: Option<NodeId>,
     /// Whether faults may destroy every copy of an acknowledged write.
     #[serde(default, skip_serializing_if = "Losses::are_none")]
     pub losses: Losses,
@@ -207,7 +211,11 @@ impl fmt::Display for Summary<'_> {
         if plan.losses == Losses::Allowed {
             f.write_str(", loss allowed: judged without liveness and durability")?;
         }
-        writeln!(f, "\n  cluster   {nodes} nodes, {shards} shards, fsync {}", plan.fsync)?;
+        write!(f, "\n  cluster   {nodes} nodes, {shards} shards, fsync {}", plan.fsync)?;
+        if let Some(older) = plan.older {
+            write!(f, ", {older} is of an earlier version")?;
+        }
+        writeln!(f)?;
         let (wait, holdoff) = (plan.causal_wait_ms, plan.repair_holdoff_ms);
         let (tail, entries) = (plan.tail_bytes, plan.token_entries);
         writeln!(f, "  settings  causal wait {wait} ms, repair holdoff {holdoff} ms, tail {tail} bytes, tokens of {entries}")?;

@@ -22,6 +22,7 @@ impl Plan {
             causal_wait_ms: 100,
             repair_holdoff_ms: 0,
             fsync: FsyncPolicy::Always,
+            older: None,
             losses: Losses::None,
             value_bytes: 0,
             client_loss: 0.0,

@@ -10,8 +10,9 @@ use crate::{
 };
 
 /// Leaves out one kind of trouble each.
-pub(super) const CHANGES: [fn(&mut Plan); 14] = [
+pub(super) const CHANGES: [fn(&mut Plan); 15] = [
     |plan| plan.skews_ms.iter_mut().for_each(|skew_ms| *skew_ms = 0),
+    |plan| plan.older = None,
     |plan| plan.links.damage = 0.0,
     |plan| plan.links.duplication = 0.0,
     |plan| plan.links.loss = 0.0,
@@ -49,6 +50,7 @@ pub(super) fn resolve_probes(plan: &mut Plan, probed: &BTreeMap<OpId, Key>) {
 pub(super) fn fit_into(plan: &mut Plan, nodes: u16, shards: u16) {
     let fit = |node: NodeId| NodeId(node.0 % u32::from(nodes));
     (plan.nodes, plan.shards) = (nodes, shards);
+    plan.older = plan.older.map(fit);
     plan.skews_ms.truncate((nodes + plan.spares).into());
     let addresses = nodes + plan.spares;
     for request in &mut plan.requests {

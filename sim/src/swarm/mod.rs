@@ -11,7 +11,7 @@ mod focus;
 mod load;
 mod requests;
 
-use causeway::{clock::ENTRY_CAP, mutant::Mutant, node::Settings, store::FsyncPolicy};
+use causeway::{clock::ENTRY_CAP, id::NodeId, mutant::Mutant, node::Settings, store::FsyncPolicy};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
@@ -51,6 +51,7 @@ impl Plan {
             causal_wait_ms: [0, 100, 400, 400][random.random_range(0..4)],
             repair_holdoff_ms: [0, 0, 0, 2_500][random.random_range(0..4)],
             fsync: if lax { FsyncPolicy::Interval { ms: 20 } } else { FsyncPolicy::Always },
+            older: None,
             losses: if random.random_bool(0.05) { Losses::Allowed } else { Losses::None },
             value_bytes: [20, 20, 300][random.random_range(0..3)],
             client_loss: if random.random_bool(0.3) { 0.01 } else { 0.0 },
@@ -87,9 +88,17 @@ impl Plan {
             let asked = requests.with_aborts(&plan, asked, &mut streams.numbered(Purpose::Operators, 4));
             plan.requests = requests.with_backups(&plan, asked, &mut streams.numbered(Purpose::Operators, 5));
         }
+        plan.older = older(&plan, &mut streams.numbered(Purpose::Shape, 1));
         plan.operations = load.operations(streams, plan.nodes, plan.faults_ms);
         plan
     }
+}
+
+/// In a quarter of the runs a node is of an earlier version; always where that is what is looked at.
+fn older(plan: &Plan, random: &mut ChaCha8Rng) -> Option<NodeId> {
+    let wanted = random.random_ratio(1, 4);
+    let node = NodeId(random.random_range(0..plan.nodes.into()));
+    (wanted || plan.mutant == Some(Mutant::MessageOfANewKind)).then_some(node)
 }
 
 /// In half of the runs nodes are evicted so soon that a fault is long enough.

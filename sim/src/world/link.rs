@@ -149,6 +149,10 @@ pub struct NetworkStats {
     pub refused: u64,
     /// Frames that arrived after the process they were for had died, or their connection broken.
     pub too_late: u64,
+    /// Frames that a node of an earlier version could not read, or send.
+    pub unread: u64,
+    /// Frames of which such a node knew less than they held.
+    pub read_in_part: u64,
     /// Times that a process was told, or would have been but for a cut, that a link broke.
     pub breaks: u64,
 }

@@ -187,6 +187,11 @@ impl World {
         self.state().lives[row(node)].is_some()
     }
 
+    /// A node is of an earlier version from now on: see [`older`](crate::older).
+    pub fn pin(&self, node: NodeId) {
+        self.state().network.pin(row(node));
+    }
+
     /// What became of frames so far.
     pub fn network_stats(&self) -> NetworkStats {
         self.state().network.stats()

@@ -19,6 +19,8 @@ use super::{
     row,
 };
 use crate::{
+    marks::{Sight, seen},
+    older,
     streams::{Purpose, Streams},
     trace::{Entry, Trace},
 };
@@ -81,6 +83,8 @@ pub(super) struct Network {
     next_number: u64,
     stats: NetworkStats,
     second: Second,
+    /// A node of an earlier version: see [`older`].
+    pinned: Option<usize>,
 }
 
 /// The current second, for telling a storm of frames.
@@ -110,6 +114,7 @@ impl Network {
             next_number: 0,
             stats: NetworkStats::default(),
             second: Second::default(),
+            pinned: None,
         };
         network.inboxes.resize_with(nodes, Inbox::default);
         network.lanes.resize_with(nodes * nodes, Lane::default);
@@ -118,6 +123,11 @@ impl Network {
 
     pub fn stats(&self) -> NetworkStats {
         self.stats
+    }
+
+    /// A node is of an earlier version from now on.
+    pub fn pin(&mut self, node: usize) {
+        self.pinned = Some(node);
     }
 
     pub fn link(&self, from: usize, to: usize) -> &Link {
@@ -191,6 +201,10 @@ impl Network {
         self.stats.sent += 1;
         let storm = self.second.count(now_us) > STORM_FRAMES;
         assert!(!storm, "a storm of frames: the last of {STORM_FRAMES} within a second is n{from} > n{to}");
+        let Some(frame) = self.known_to(from, frame) else {
+            around.note_loss((from, to), now_us, "its sender's version has no such frame");
+            return Sent::Handed;
+        };
         let fate = self.fate(from, to, now_us);
         let lane = self.lane(from, to);
         if lane.link.flow == Flow::Cut {
@@ -255,6 +269,11 @@ impl Network {
         let lane = self.lane(from, to);
         match lane.read(bytes, flip) {
             Ok(Some(bytes)) => {
+                let Some(bytes) = self.known_to(to, bytes) else {
+                    around.note_loss((from, to), sent_us, "its receiver's version cannot read it");
+                    return false;
+                };
+                let lane = self.lane(from, to);
                 let overtaken = parcel.number < lane.last_number;
                 lane.last_number = lane.last_number.max(parcel.number);
                 self.stats.delivered += 1;
@@ -274,6 +293,22 @@ impl Network {
                 true
             }
         }
+    }
+
+    /// What a node makes of a frame: all of it, unless the node is of an earlier version.
+    fn known_to(&mut self, node: usize, frame: Bytes) -> Option<Bytes> {
+        if self.pinned != Some(node) {
+            return Some(frame);
+        }
+        let read = older::as_read(&frame);
+        match &read {
+            Some(read) => {
+                seen(Sight::OlderHeard);
+                self.stats.read_in_part += u64::from(*read != frame);
+            }
+            None => self.stats.unread += 1,
+        }
+        read
     }
 
     fn tell_break(&mut self, node: usize, peer: usize) {
