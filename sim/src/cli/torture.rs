@@ -1,6 +1,12 @@
 //! `causeway-sim torture`: real nodes under real harm.
 
-use std::{env, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 
 use causeway::mutant::Mutant;
 use causeway_sim::{
@@ -24,6 +30,7 @@ Examples:
   causeway-sim torture --image causeway                                    50 kills and 10 partitions, in containers
   causeway-sim torture --image causeway --kills 1000 --partitions 200      for an hour
   causeway-sim torture --binary target/release/causeway --seed 7           without Docker: in network namespaces
+  causeway-sim torture --binary new/causeway --older-binary old/causeway   an upgrade and a downgrade: see scripts/mixed-versions
   causeway-sim torture --mutant read-without-check --kills 10              a planted bug is caught
   causeway-sim torture --image causeway --nodes 3 --shards 1 --preload 1000000 --kills 0 --partitions 0
 
@@ -39,6 +46,9 @@ pub struct TortureArgs {
     /// Nodes are processes of this program, each in a network namespace
     #[arg(long, value_name = "FILE", conflicts_with = "mutant")]
     binary: Option<PathBuf>,
+    /// Nodes begin with this older build of the program, are upgraded one by one and later downgraded
+    #[arg(long, value_name = "FILE", requires = "binary")]
+    older_binary: Option<PathBuf>,
     /// Nodes are processes with this bug, to see that it is caught
     #[arg(long, value_name = "NAME")]
     mutant: Option<Mutant>,
@@ -115,19 +125,20 @@ impl TortureArgs {
         let Self { seed, nodes, shards, kills, partitions, .. } = *self;
         let fills_disk = if self.preload == 0 { FillsDisk::OfTheLast } else { FillsDisk::No };
         let plan = TorturePlan::draw(Wanted { seed, nodes, shards, kills, partitions, fills_disk });
-        match self.seconds {
+        let plan = match self.seconds {
             Some(seconds) => plan.within(seconds),
             None => plan,
-        }
+        };
+        if self.older_binary.is_some() { plan.with_builds() } else { plan }
     }
 
     fn orders(self, plan: TorturePlan) -> Result<Orders, String> {
         let program = match (self.image, self.binary, self.mutant) {
             (Some(image), _, _) => Program::Image(image),
-            (None, Some(program), _) => {
-                let found = program.canonicalize().map_err(|error| format!("{}: {error}", program.display()))?;
-                Program::Binary(found, Vec::new())
-            }
+            (None, Some(program), _) => match self.older_binary {
+                Some(older) => Program::Builds { older: found(&older)?, newer: found(&program)? },
+                None => Program::Binary(found(&program)?, Vec::new()),
+            },
             (None, None, mutant) => {
                 let program = env::current_exe().map_err(|error| format!("where is this program? {error}"))?;
                 Program::Binary(program, vec!["server".to_owned(), mutant.map(|mutant| mutant.to_string()).unwrap_or_default()])
@@ -160,6 +171,10 @@ fn tell(line: &Line) {
     if matches!(line.what, What::Fault { .. }) {
         eprintln!("{line}");
     }
+}
+
+fn found(program: &Path) -> Result<PathBuf, String> {
+    program.canonicalize().map_err(|error| format!("{}: {error}", program.display()))
 }
 
 fn parse_variable(text: &str) -> Result<(String, String), String> {

@@ -75,6 +75,11 @@ impl Diary {
         self.write(What::Fault { text: text.to_owned() });
     }
 
+    /// A part of what was planned is done.
+    pub fn say(&self, text: &str) {
+        self.write(What::Fault { text: text.to_owned() });
+    }
+
     /// The world changed.
     pub fn change(&self, change: Change) {
         self.write(What::Change { change });

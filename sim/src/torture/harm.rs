@@ -4,6 +4,7 @@ use std::fmt;
 
 use causeway::id::NodeId;
 
+use super::stage::Build;
 use crate::{
     fault::{Breakage, Fault, Timed},
     plan::{Request, Wish},
@@ -88,6 +89,8 @@ pub enum Harm {
     },
     /// Every node is stopped and started, each once the one before is ready again.
     Roll,
+    /// The same, and each begins with this build of the program.
+    Change(Build),
     /// A reshard, asked of one node after the other until it is made.
     Reshard {
         /// Who is asked first.
@@ -112,6 +115,8 @@ impl Harm {
             Self::Lossy { .. } => "lossy link",
             Self::FullDisk { .. } => "full disk",
             Self::Roll => "rolling restart",
+            Self::Change(Build::Newer) => "rolling upgrade",
+            Self::Change(Build::Older) => "rolling downgrade",
             Self::Reshard { .. } => "reshard",
         }
     }
@@ -131,7 +136,7 @@ impl Harm {
             Self::Cut { ref breakage, for_ms } => Fault::Links { breakage: breakage.clone(), for_ms },
             Self::Slow { node, for_ms, .. } => Fault::SlowNode { node, factor: SLOW_FACTOR, for_ms },
             Self::FullDisk { node, for_ms } => Fault::FullDisk { node, for_ms },
-            Self::Roll => {
+            Self::Roll | Self::Change(_) => {
                 let stop = |node: u16| Fault::Stop { node: NodeId(node.into()), down_ms: ROLLED_MS };
                 return (0..nodes)
                     .map(|node| Timed { at_ms: at_ms + 2 * ROLLED_MS * u64::from(node), fault: stop(node) })
@@ -163,6 +168,8 @@ impl fmt::Display for Harm {
             Self::Lossy { node, percent, for_ms } => write!(f, "{node} loses {percent} % of all packets for {for_ms} ms"),
             Self::FullDisk { node, for_ms } => write!(f, "the disk of {node} is full for {for_ms} ms"),
             Self::Roll => f.write_str("all nodes restarted one by one"),
+            Self::Change(Build::Newer) => f.write_str("all nodes upgraded one by one"),
+            Self::Change(Build::Older) => f.write_str("all nodes downgraded one by one"),
             Self::Reshard { first, shards } => write!(f, "reshard to {shards}, asked of {first} first"),
         }
     }

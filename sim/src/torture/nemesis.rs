@@ -22,7 +22,7 @@ use super::{
     load::Run,
     plan::TorturePlan,
     ready::is_ready,
-    stage::{Stage, StageError},
+    stage::{Build, Stage, StageError},
 };
 use crate::{
     plan::Wish,
@@ -40,6 +40,8 @@ const LEFT_ALONE: Duration = Duration::from_millis(1_500);
 /// How many harms are done at once, besides those that go from node to node.
 const AT_ONCE: usize = 3;
 const POLL: Duration = Duration::from_millis(10);
+/// How long nodes of two versions are left with each other after each that is upgraded or downgraded.
+const TOGETHER: Duration = Duration::from_secs(2);
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// See the module.
@@ -53,6 +55,8 @@ pub struct Nemesis {
     network: Mutex<()>,
     /// Held while the shards change.
     config: Mutex<()>,
+    /// Held while all nodes are restarted in turn.
+    rolling: Mutex<()>,
     /// How often each node went down.
     downs: Vec<AtomicU32>,
     places: Arc<Semaphore>,
@@ -64,8 +68,9 @@ impl Nemesis {
         let nodes = stage.addresses().len();
         let turns = (0..nodes).map(|_| Mutex::default()).collect();
         let downs = (0..nodes).map(|_| AtomicU32::default()).collect();
-        let (network, config, places) = (Mutex::default(), Mutex::default(), Arc::new(Semaphore::new(AT_ONCE)));
-        Arc::new(Self { stage, run, diary, turns, network, config, downs, places })
+        let (network, config, rolling) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let places = Arc::new(Semaphore::new(AT_ONCE));
+        Arc::new(Self { stage, run, diary, turns, network, config, rolling, downs, places })
     }
 
     /// Does everything that is in the plan, as long as the run goes on. In the end all nodes run and hear each other, unless there
@@ -80,7 +85,7 @@ impl Nemesis {
                 break;
             }
             let (nemesis, harm) = (self.clone(), timed.harm.clone());
-            let is_long = matches!(harm, Harm::Roll | Harm::Reshard { .. });
+            let is_long = matches!(harm, Harm::Roll | Harm::Change(_) | Harm::Reshard { .. });
             // On a slow machine the plan takes longer, and is not done all at once.
             let place = if is_long { None } else { self.places.clone().acquire_owned().await.ok() };
             delay += self.run.began.elapsed().saturating_sub(due);
@@ -128,9 +133,13 @@ impl Nemesis {
                 begin();
                 self.hamper(harm).await
             }
-            Harm::Roll => {
+            Harm::Roll | Harm::Change(_) => {
+                let _rolling = self.rolling.lock().await;
                 begin();
-                self.roll().await
+                match *harm {
+                    Harm::Change(build) => self.roll(Some(build)).await,
+                    _ => self.roll(None).await,
+                }
             }
             Harm::Reshard { first, shards } => {
                 let _config = self.config.lock().await;
@@ -258,15 +267,24 @@ impl Nemesis {
         Ok(())
     }
 
-    async fn roll(self: &Arc<Self>) -> Result<(), StageError> {
+    /// Stops and starts every node; with a build, each begins with that.
+    async fn roll(self: &Arc<Self>, build: Option<Build>) -> Result<(), StageError> {
         for node in self.everyone() {
             if !self.run.goes_on() {
                 return Ok(());
             }
-            let _turn = self.turn(node).await;
+            let turn = self.turn(node).await;
             self.stop(node).await?;
+            if let Some(build) = build {
+                self.stage.choose(index(node), build).await;
+                self.diary.say(&format!("{node} comes back with {build}"));
+            }
             // What else is done meanwhile may keep it from being ready; then the next is not kept waiting.
             self.start(node, READY_WITHIN).await?;
+            drop(turn);
+            if build.is_some() {
+                self.wait(TOGETHER).await;
+            }
         }
         Ok(())
     }

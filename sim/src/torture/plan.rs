@@ -15,6 +15,7 @@ use rand_chacha::ChaCha8Rng;
 use super::{
     harm::{Harm, TimedHarm},
     load::random,
+    stage::Build,
 };
 use crate::fault::Breakage;
 
@@ -84,6 +85,16 @@ impl TorturePlan {
     /// The same without what would begin after so many seconds.
     pub fn within(mut self, seconds: u64) -> Self {
         self.harms.retain(|timed| timed.at_ms < seconds * 1_000);
+        self
+    }
+
+    /// The same with an upgrade of all nodes early, and a downgrade late.
+    pub fn with_builds(mut self) -> Self {
+        for (build, after, of) in [(Build::Newer, 1, 6), (Build::Older, 2, 3)] {
+            let place = self.harms.len() * after / of;
+            let at_ms = self.harms.get(place).map_or(0, |timed| timed.at_ms);
+            self.harms.insert(place, TimedHarm { at_ms, harm: Harm::Change(build) });
+        }
         self
     }
 
@@ -238,6 +249,16 @@ mod tests {
         let others = ["stop", "pause", "disconnect", "slow link", "lossy link", "full disk", "rolling restart", "reshard"];
         assert!(others.into_iter().all(|kind| counts.contains_key(kind)), "{counts:?}");
         assert!(counts["partition"] > 0 && counts["one-way cut"] > 0 && counts["partial cut"] > 0, "{counts:?}");
+    }
+
+    #[test]
+    fn with_two_builds_all_else_is_done_too_and_in_the_order_of_time() {
+        let (plain, both) = (TorturePlan::draw(wanted(7)), TorturePlan::draw(wanted(7)).with_builds());
+        let (changes, rest): (Vec<_>, Vec<_>) =
+            both.harms.iter().cloned().partition(|timed| matches!(timed.harm, Harm::Change(_)));
+        assert_eq!(rest, plain.harms);
+        assert!(both.harms.is_sorted_by_key(|timed| timed.at_ms));
+        assert_eq!(changes.iter().map(|timed| timed.harm.kind()).collect::<Vec<_>>(), ["rolling upgrade", "rolling downgrade"]);
     }
 
     #[test]

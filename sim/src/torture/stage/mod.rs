@@ -10,7 +10,7 @@ mod links;
 mod namespaces;
 
 use std::{
-    env, fs,
+    env, fmt, fs,
     path::{Path, PathBuf},
     process,
 };
@@ -51,6 +51,31 @@ pub enum Program {
     Image(String),
     /// Processes of this program, each in a network namespace; arguments that come before `serve`.
     Binary(PathBuf, Vec<String>),
+    /// Processes too, at first of an older build of the program.
+    Builds {
+        /// What all nodes begin with.
+        older: PathBuf,
+        /// What they are upgraded to.
+        newer: PathBuf,
+    },
+}
+
+/// Which build of the program a node runs, where there are two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Build {
+    /// The one that all nodes begin with.
+    Older,
+    /// The other one.
+    Newer,
+}
+
+impl fmt::Display for Build {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Older => "the older build",
+            Self::Newer => "the newer build",
+        })
+    }
 }
 
 /// Where one node lives.
@@ -88,6 +113,9 @@ impl Stage {
             Program::Image(image) => House::Containers(Containers::new(name.clone(), image.clone(), nodes)),
             Program::Binary(program, arguments) => {
                 House::Namespaces(Namespaces::new(process::id(), program.clone(), arguments.clone(), nodes))
+            }
+            Program::Builds { older, newer } => {
+                House::Namespaces(Namespaces::new(process::id(), newer.clone(), Vec::new(), nodes).beginning_with(older.clone()))
             }
         };
         let folder = env::temp_dir().join(&name);
@@ -160,6 +188,13 @@ impl Stage {
         }
         let links = self.links.lock().await;
         if links.concern(node) { self.filter(&links, node).await } else { Ok(()) }
+    }
+
+    /// A node runs this build of the program from its next start on.
+    pub async fn choose(&self, node: usize, build: Build) {
+        if let House::Namespaces(namespaces) = &self.house {
+            namespaces.choose(node, build).await;
+        }
     }
 
     /// SIGKILL. Returns when the node's process is gone.

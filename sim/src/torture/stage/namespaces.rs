@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::{
-    Room,
+    Build, Room,
     command::{StageError, run, tidy},
 };
 
@@ -28,6 +28,10 @@ pub(super) struct Namespaces {
     /// What the names of bridge, links and namespaces begin with: short, since the kernel has 15 characters for them.
     prefix: String,
     program: PathBuf,
+    /// An older build of the program, if there is one.
+    older: Option<PathBuf>,
+    /// What each node runs from its next start on.
+    builds: Vec<Mutex<Build>>,
     arguments: Vec<String>,
     processes: Vec<Mutex<Option<Child>>>,
 }
@@ -35,7 +39,18 @@ pub(super) struct Namespaces {
 impl Namespaces {
     pub(super) fn new(stage: u32, program: PathBuf, arguments: Vec<String>, nodes: usize) -> Self {
         let processes = (0..nodes).map(|_| Mutex::default()).collect();
-        Self { prefix: format!("cw{stage}"), program, arguments, processes }
+        let builds = (0..nodes).map(|_| Mutex::new(Build::Newer)).collect();
+        Self { prefix: format!("cw{stage}"), program, older: None, builds, arguments, processes }
+    }
+
+    /// The same where all nodes begin with an older build.
+    pub(super) fn beginning_with(self, older: PathBuf) -> Self {
+        let builds = self.builds.iter().map(|_| Mutex::new(Build::Older)).collect();
+        Self { older: Some(older), builds, ..self }
+    }
+
+    pub(super) async fn choose(&self, node: usize, build: Build) {
+        *self.builds[node].lock().await = build;
     }
 
     /// Makes the bridge. False when its addresses are in use.
@@ -70,10 +85,13 @@ impl Namespaces {
     }
 
     pub(super) async fn start(&self, node: usize, room: &Room) -> Result<(), StageError> {
-        let failed = || StageError::io(self.program.display().to_string());
+        let build = *self.builds[node].lock().await;
+        let older = self.older.as_ref().filter(|_| build == Build::Older);
+        let program = older.unwrap_or(&self.program);
+        let failed = || StageError::io(program.display().to_string());
         let log = File::options().create(true).append(true).open(&room.log).map_err(failed())?;
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.space(node)]).arg(&self.program).args(&self.arguments).arg("serve");
+        command.args(["netns", "exec", &self.space(node)]).arg(program).args(&self.arguments).arg("serve");
         command.env_clear().envs(room.variables.iter().map(|(name, value)| (name, value))).env("DATA_DIR", &room.data);
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
