@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rand_chacha::rand_core::Rng;
 
-use super::{Answer, Command, Effect, Node, Reply, Request, pace::Paces};
+use super::{Answer, Command, Effect, Node, Reply, Request};
 use crate::{
     clock::Token,
     error::Refusal,
@@ -49,7 +49,6 @@ struct Forwarded {
     to: NodeId,
     shard: ShardId,
     tried: BTreeSet<NodeId>,
-    asked_us: u64,
     until_us: u64,
     /// What the last member said that provably did not apply it.
     refusal: Refusal,
@@ -85,7 +84,6 @@ pub(super) struct Forwards {
     entries: BTreeMap<u64, Forwarded>,
     next: u64,
     taken: BTreeMap<NodeId, Taken>,
-    paces: Paces,
 }
 
 impl Forwards {
@@ -155,12 +153,11 @@ impl Node {
         let patience_ms = (until_us - now_us).saturating_sub(WAY_BACK_US) / 1_000;
         let forward = Forward { number, hops: ask.hops, patience_ms, request };
         self.counters.forwards += 1;
-        self.forwards.paces.asked(to);
-        self.forwards.entries.insert(number, Forwarded { ask, to, shard, tried, asked_us: now_us, until_us, refusal });
+        self.forwards.entries.insert(number, Forwarded { ask, to, shard, tried, until_us, refusal });
         self.send(to, Message::Forward(forward));
     }
 
-    /// A trusted member of the shard that can do what is asked, and is likely to do it soon.
+    /// A trusted member of the shard that can do what is asked, by lot.
     fn pick_member(&mut self, ask: &Ask, shard: ShardId, tried: &BTreeSet<NodeId>) -> Option<NodeId> {
         let asker = match ask.origin {
             Origin::Peer { node, .. } => Some(node),
@@ -174,7 +171,7 @@ impl Node {
         };
         let members: Vec<NodeId> = self.plan.config.replicas(shard).map(|member| member.node).filter(fits).collect();
         let lot = self.random.next_u32() as usize;
-        self.forwards.paces.choose(&members, lot, self.now.monotonic_us)
+        members.get(lot.checked_rem(members.len())?).copied()
     }
 
     pub(super) fn receive_forward(&mut self, from: NodeId, forward: Forward) {
@@ -198,22 +195,14 @@ impl Node {
         }
         let Some(entry) = self.forwards.entries.remove(&number) else { return };
         match reply {
-            Err(refusal) if another_may_do(refusal) => {
-                self.gave_nothing(from);
-                self.try_next(entry, refusal);
-            }
-            reply => {
-                let now_us = self.now.monotonic_us;
-                self.forwards.paces.answered(from, now_us - entry.asked_us, now_us);
-                self.answer(entry.ask.origin, reply);
-            }
+            Err(refusal) if another_may_do(refusal) => self.try_next(entry, refusal),
+            reply => self.answer(entry.ask.origin, reply),
         }
     }
 
     /// The frame never left.
     pub(super) fn forward_not_sent(&mut self, to: NodeId, number: u64) {
         let Some(entry) = self.forwards.entries.remove(&number).filter(|entry| entry.to == to) else { return };
-        self.forwards.paces.not_asked(to);
         let refusal = entry.refusal;
         self.try_next(entry, refusal);
     }
@@ -239,7 +228,6 @@ impl Node {
         let numbers = self.forwards.entries.iter().filter(|(_, entry)| lost(entry)).map(|(number, _)| *number);
         for number in numbers.collect::<Vec<_>>() {
             let Some(entry) = self.forwards.entries.remove(&number) else { continue };
-            self.gave_nothing(entry.to);
             if is_tried_once(&entry.ask.request) {
                 reached(Mark::WriteUnanswered);
                 self.counters.outcome_unknown += 1;
@@ -249,11 +237,6 @@ impl Node {
                 self.try_next(entry, refusal);
             }
         }
-    }
-
-    /// A member whose silence or refusal came soon is no fast one.
-    fn gave_nothing(&mut self, member: NodeId) {
-        self.forwards.paces.answered(member, 1_000 * self.plan.settings.attempt_ms(), self.now.monotonic_us);
     }
 
     fn try_next(&mut self, entry: Forwarded, refusal: Refusal) {

@@ -30,7 +30,6 @@ mod lease;
 mod lost;
 mod operations;
 mod own_records;
-mod pace;
 mod propose;
 mod pull;
 mod receive;
