@@ -109,7 +109,7 @@ impl Filling {
         let request = Request::Key(KeyRequest { key, token: Token::default(), command });
         self.requests += 1;
         self.node.handle(self.now, Input::Request { id: RequestId(self.requests), request });
-        if self.requests % GROUP == 0 {
+        if self.requests.is_multiple_of(GROUP) {
             self.settle();
         }
     }

@@ -14,7 +14,7 @@ use crate::{
     mark::{Mark, reached},
     mutant::{Mutant, planted},
     placement::{Config, SlotSet, slot_of},
-    store::{Marks, Write},
+    store::{Key, Marks, Write},
 };
 
 /// A replica follows closely when it had everything that a former owner's replica had so long ago.
@@ -93,12 +93,14 @@ impl Node {
     /// Whether a replica that has so much of each actor has more of a former owner's than counts since that was cut off. The hand-over
     /// did not wait for it, so nobody was told of that.
     fn is_beyond_a_cut(&self, has: impl Fn(ActorId) -> Hlc) -> bool {
-        self.import_sources().into_iter().any(|actor| self.is_taken_beyond_cut(Dot { actor, hlc: has(actor) }))
+        let is_beyond = |actor: ActorId| self.cut_here(actor).is_some_and(|upto| has(actor) > upto);
+        self.import_sources().into_iter().any(is_beyond)
     }
 
     /// Whether a record came from a former owner, whose actor was cut off below it.
-    pub(super) fn is_taken_beyond_cut(&self, dot: Dot) -> bool {
-        let is_beyond = self.cut_here(dot.actor).is_some_and(|upto| dot.hlc > upto);
+    pub(super) fn is_taken_beyond_cut(&self, key: &Key, dot: Dot) -> bool {
+        let cut = self.plan.config.cut_of_slot(dot.actor, self.shard, slot_of(key));
+        let is_beyond = cut.is_some_and(|upto| dot.hlc > upto);
         is_beyond && self.import_sources().contains(&dot.actor)
     }
 

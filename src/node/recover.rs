@@ -45,7 +45,7 @@ impl Node {
             if version.dot.actor == self.actor {
                 own_in_snapshot = own_in_snapshot.max(version.dot.hlc);
             }
-            if !self.is_taken_beyond_cut(version.dot) {
+            if !self.is_taken_beyond_cut(&key, version.dot) {
                 self.table.insert(&key, version);
             }
         }
@@ -109,7 +109,7 @@ impl Node {
         let mut dropped = VersionVector::default();
         for (place, record) in records.into_iter().enumerate() {
             match record {
-                Record::Write(write) if self.is_taken_beyond_cut(write.dot) => self.clock.observe(write.dot.hlc),
+                Record::Write(write) if self.is_taken_beyond_cut(&write.key, write.dot) => self.clock.observe(write.dot.hlc),
                 Record::Write(write) => {
                     self.replay(&write);
                     if place < first_kept {

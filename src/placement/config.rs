@@ -262,6 +262,14 @@ impl Config {
         Some(beyond.unwrap_or(upto))
     }
 
+    /// The same for a record of this slot. One that comes with a slot from another shard than its actor's is not bounded so: it counted there.
+    pub fn cut_of_slot(&self, actor: ActorId, shard: ShardId, slot: Slot) -> Option<Hlc> {
+        let writer = self.actor(actor)?.shard;
+        let mut moves = self.migration.iter().flat_map(|migration| migration.into_shard(shard));
+        let comes_from = moves.find(|one| one.slots.contains(slot)).map(|one| one.from);
+        self.cut_in(actor, shard).filter(|_| comes_from.unwrap_or(shard) == writer)
+    }
+
     /// What a node is a member of.
     pub fn seat(&self, node: NodeId) -> Option<&Actor> {
         self.actors.get(&self.member(node)?.actor?)

@@ -10,7 +10,8 @@
 use causeway::{
     clock::{Dot, Hlc},
     id::NodeId,
-    placement::{Config, Standing},
+    placement::{Config, Standing, slot_of},
+    store::Key,
 };
 
 use super::{Property, Replicas, Violation};
@@ -32,10 +33,10 @@ pub fn check_adopted(replicas: &Replicas, node: NodeId, config: &Config) -> Resu
 }
 
 /// Judges a record that a node applies or takes over.
-pub fn check_applied(replicas: &Replicas, node: NodeId, dot: Dot) -> Result<(), Violation> {
+pub fn check_applied(replicas: &Replicas, node: NodeId, key: &Key, dot: Dot) -> Result<(), Violation> {
     let Some(replica) = replicas.get(node) else { return Ok(()) };
     let writer = replica.config.actor(dot.actor).map(|actor| actor.node);
-    match replica.config.cut_in(dot.actor, replica.shard) {
+    match replica.config.cut_of_slot(dot.actor, replica.shard, slot_of(key)) {
         Some(upto) if writer != Some(node) && dot.hlc > upto => Err(violation(node, dot, upto)),
         _ => Ok(()),
     }

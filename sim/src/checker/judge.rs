@@ -329,7 +329,7 @@ impl Judge {
             self.learn(write)?;
         }
         self.heed(applied_once::check(&self.replicas, node, write.dot))?;
-        self.heed(cut_holds::check_applied(&self.replicas, node, write.dot))?;
+        self.heed(cut_holds::check_applied(&self.replicas, node, &write.key, write.dot))?;
         self.replicas.apply(node, write.dot);
         self.heed(stamps_never_go_back::check(&self.replicas, node, &write.key, Some(winner)))?;
         self.heed(same_set_same_state::check(&self.replicas, node, write, winner))?;

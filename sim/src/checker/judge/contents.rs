@@ -41,7 +41,7 @@ impl Judge {
         self.heed(stamps_never_go_back::check(&self.replicas, node, key, versions.first().map(Version::order)))?;
         self.note_change(node);
         let dots: Vec<Dot> = versions.iter().map(|version| version.dot).collect();
-        self.heed(dots.iter().try_for_each(|dot| cut_holds::check_applied(&self.replicas, node, *dot)))?;
+        self.heed(dots.iter().try_for_each(|dot| cut_holds::check_applied(&self.replicas, node, key, *dot)))?;
         self.replicas.install(node, key, &dots);
         Ok(())
     }
