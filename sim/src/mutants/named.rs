@@ -116,7 +116,7 @@ const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
     // A reshard that waits for the actor is noticed before the run's end is looked at.
     (Mutant::CutActorKept, &["nothing_left", "liveness"], 1_000_044),
     (Mutant::TransferAboveCut, &["cut_holds", "write_concern"], 1_000_263),
-    (Mutant::TransferWaitsForFailedDisk, &["convergence"], 11_257),
+    (Mutant::TransferWaitsForFailedDisk, &["convergence"], 1_952),
     (Mutant::CutAtTheLeast, &["cut_holds"], 1_000_008),
     (Mutant::CutNotPassedOn, &["liveness"], 1_000_275),
     (Mutant::LastBaseRemoved, &["base_first"], 1_000_044),
