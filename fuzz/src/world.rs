@@ -21,7 +21,7 @@ use http_body_util::BodyExt;
 use tokio::{runtime::Runtime, time::Instant};
 use tower::ServiceExt;
 
-#[allow(dead_code, reason = "the tests of the journal do more with it")]
+#[expect(dead_code, reason = "the tests of the journal do more with it")]
 #[path = "../../tests/journal/disk.rs"]
 mod disk;
 

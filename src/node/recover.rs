@@ -59,11 +59,7 @@ impl Node {
         }
         self.lease.durable = marks.lease;
         self.lease.finished_at = marks.finished_at;
-        if self.plan.observed {
-            for (key, versions) in self.table.slots().entries(0..SLOTS) {
-                self.observe(|| Event::Found { key, versions });
-            }
-        }
+        self.show_found();
         if is_ours || verdict == Verdict::Empty {
             self.adoption.found(self.actor, self.clock.last());
         }
@@ -72,6 +68,15 @@ impl Node {
         self.observe(|| Event::Recovered { applied, lease, takes_writes, epoch });
         if let Some(copied) = self.import.copied {
             self.observe(|| Event::Copied(copied));
+        }
+    }
+
+    /// Tells who listens what the table holds.
+    fn show_found(&mut self) {
+        if self.plan.observed {
+            for (key, versions) in self.table.slots().entries(0..SLOTS) {
+                self.observe(|| Event::Found { key, versions });
+            }
         }
     }
 
