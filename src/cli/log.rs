@@ -11,8 +11,7 @@ use super::CliError;
 use crate::{
     id::ActorId,
     store::{
-        CHUNK_HEAD_BYTES, MARKS_NAME, MarksContent, MarksScan, Position, Progress, Record, SetAside, Snapshot, SnapshotDecoder,
-        SnapshotError, Stop, Version,
+        MARKS_NAME, MarksContent, MarksScan, Position, Record, SetAside, Snapshot, SnapshotDecoder, SnapshotError, Stop, Version,
         log::{
             Beside, Finding, LogState, PlacedFrame, SegmentScan, judge_log, judge_marks, scan_segment, segment_name,
             segment_number,
@@ -224,19 +223,8 @@ impl Found {
     }
 }
 
-fn read_snapshot(segment: u64, mut bytes: &[u8]) -> ReadSnapshot {
-    let length = bytes.len() as u64;
-    let mut decoder = SnapshotDecoder::new(segment);
-    loop {
-        let damaged = SnapshotError::Damaged(decoder.next_chunk());
-        let (head, rest) = bytes.split_first_chunk::<CHUNK_HEAD_BYTES>().ok_or(damaged)?;
-        let head = decoder.chunk_head(head, rest.len() as u64)?;
-        let (payload, rest) = rest.split_at(head.length());
-        match decoder.payload(head, payload)? {
-            Progress::More => bytes = rest,
-            Progress::Whole => return Ok((decoder.into_snapshot().0, length)),
-        }
-    }
+fn read_snapshot(segment: u64, bytes: &[u8]) -> ReadSnapshot {
+    SnapshotDecoder::read(segment, bytes).map(|(snapshot, _)| (snapshot, bytes.len() as u64))
 }
 
 fn print_snapshot(segment: u64, snapshot: &ReadSnapshot, out: &mut impl Write) -> io::Result<()> {

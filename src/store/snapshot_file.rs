@@ -183,6 +183,24 @@ impl SnapshotDecoder {
         Self { segment, chunks: 0, last: Lsn::default(), snapshot: Snapshot::default() }
     }
 
+    /// Reads a whole snapshot from the contents of its file.
+    ///
+    /// # Errors
+    /// [`SnapshotError`], whatever is not right first.
+    pub fn read(segment: u64, mut bytes: &[u8]) -> Result<(Snapshot, Lsn), SnapshotError> {
+        let mut decoder = Self::new(segment);
+        loop {
+            let damaged = SnapshotError::Damaged(decoder.next_chunk());
+            let (head, rest) = bytes.split_first_chunk::<CHUNK_HEAD_BYTES>().ok_or(damaged)?;
+            let head = decoder.chunk_head(head, rest.len() as u64)?;
+            let (payload, rest) = rest.split_at(head.length());
+            match decoder.payload(head, payload)? {
+                Progress::More => bytes = rest,
+                Progress::Whole => return Ok(decoder.into_snapshot()),
+            }
+        }
+    }
+
     /// Reads the head of the next chunk, of which at most `left` bytes of payload can follow in the file.
     ///
     /// # Errors
