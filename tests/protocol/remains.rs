@@ -56,8 +56,11 @@ fn who_has_lost_its_records_asks_again_when_one_who_had_them_loses_them_too() {
     apart(&mut bench, 1, 2);
     bench.run_ms(2_000);
     assert_eq!(bench.get(0, "k", &Token::default()).expect("read").outcome, found("1"));
-    bench.cut(1);
+    bench.cut.clear();
+    apart(&mut bench, 0, 1);
+    apart(&mut bench, 0, 2);
     bench.wipe(1);
+    bench.run_ms(2_000);
     bench.cut.clear();
     bench.run_ms(5_000);
     for node in 0..3 {
