@@ -180,6 +180,8 @@ mutants! {
     SealOverPending => "seal-over-pending",
     /// A reshard can be called off after its slots were handed over.
     AbortAfterSwitch => "abort-after-switch",
+    /// A request claims a change that somebody else made before its own proposal.
+    ConflictClaimed => "conflict-claimed",
     /// A backup holds what is there when it is asked for.
     BackupOfNow => "backup-of-now",
     /// A backup is given while writes up to its time may still come.

@@ -42,19 +42,39 @@ pub struct ConfigLog {
 }
 
 struct State {
-    current: Arc<Config>,
+    /// The newest is the last one.
+    configs: Vec<Arc<Config>>,
     moments: BTreeMap<NodeId, Moment>,
+    /// When a node was last left without an answer.
+    doubts: BTreeMap<NodeId, u64>,
+}
+
+impl State {
+    fn newest(&self) -> &Arc<Config> {
+        self.configs.last().expect("there is always one")
+    }
 }
 
 impl ConfigLog {
     /// A register that holds the first config.
     pub fn new(world: Arc<World>, streams: Streams, first: Arc<Config>) -> Arc<Self> {
-        Arc::new(Self { world, streams, state: Mutex::new(State { current: first, moments: BTreeMap::new() }) })
+        let state = State { configs: vec![first], moments: BTreeMap::new(), doubts: BTreeMap::new() };
+        Arc::new(Self { world, streams, state: Mutex::new(state) })
     }
 
     /// The newest config.
     pub fn current(&self) -> Arc<Config> {
-        self.state().current.clone()
+        self.state().newest().clone()
+    }
+
+    /// All configs from this epoch on.
+    pub fn since(&self, epoch: Epoch) -> Vec<Arc<Config>> {
+        self.state().configs.iter().filter(|config| config.epoch() >= epoch).cloned().collect()
+    }
+
+    /// Whether a proposal of this node was left without an answer after this time.
+    pub fn left_in_doubt(&self, node: NodeId, at_us: u64) -> bool {
+        self.state().doubts.get(&node).is_some_and(|doubt_us| *doubt_us >= at_us)
     }
 
     /// A node's way to the register, for as long as its process lives.
@@ -66,6 +86,9 @@ impl ConfigLog {
         env.spawn(async move {
             while let Some(Proposal { expected, change, outcome }) = proposed.recv().await {
                 let made = log.propose(node, expected, &change).await;
+                if made == Err(NotChanged::Unknown) {
+                    log.state().doubts.insert(node, log.world.now_us());
+                }
                 if made.is_ok() || made == Err(NotChanged::Conflict) {
                     let _ = teller.send(log.current());
                 }
@@ -110,12 +133,12 @@ impl ConfigLog {
 
     fn commit(&self, node: NodeId, expected: Epoch, change: &Change) -> Result<Epoch, NotChanged> {
         let mut state = self.state();
-        if state.current.epoch() != expected {
+        if state.newest().epoch() != expected {
             return Err(NotChanged::Conflict);
         }
-        let next = state.current.changed(change).map_err(NotChanged::Refused)?;
+        let next = state.newest().changed(change).map_err(NotChanged::Refused)?;
         let epoch = next.epoch();
-        state.current = Arc::new(next);
+        state.configs.push(Arc::new(next));
         drop(state);
         self.world.note(Entry::Client(&format_args!("{node} has the config log {change}: {epoch}")));
         Ok(epoch)

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use causeway::{
+    id::{Epoch, NodeId},
     placement::Config,
     runtime::{
         self, Changes, Env,
@@ -49,6 +50,15 @@ impl Decisions {
             Log::None => self.first.clone(),
             Log::Register(log) => log.current(),
             Log::Replicated(newest) => locked(newest).clone(),
+        }
+    }
+
+    /// All configs from this epoch on, and whether a proposal of this node was left without an answer after this time. Only a register
+    /// knows.
+    pub fn since(&self, epoch: Epoch, at_us: u64, node: NodeId) -> Option<(Vec<Arc<Config>>, bool)> {
+        match &self.log {
+            Log::Register(log) => Some((log.since(epoch), log.left_in_doubt(node, at_us))),
+            Log::None | Log::Replicated(_) => None,
         }
     }
 

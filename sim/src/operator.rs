@@ -8,11 +8,12 @@ use std::{
 
 use axum::http::{Request as HttpRequest, Response};
 use bytes::Bytes;
-use causeway::id::NodeId;
+use causeway::id::{Epoch, NodeId};
 use serde_json::Value;
 
 use crate::{
     backup,
+    checker::administered::Answer,
     client::NoAnswer,
     cluster::{Cluster, address},
     marks::{Sight, seen},
@@ -66,11 +67,12 @@ impl Operator {
     async fn change(&self, request: &Request, asked: HttpRequest<Bytes>) {
         let nodes: Vec<NodeId> = self.cluster.nodes().collect();
         let first = nodes.iter().position(|node| *node == request.node).unwrap_or_default();
+        let since = (self.cluster.config().epoch(), self.cluster.world().now_us());
         for turn in 0..nodes.len() {
             let node = nodes[(first + turn) % nodes.len()];
             match self.cluster.administer(node, asked.clone()).await {
                 Ok(response) => {
-                    self.answered(&request.wish, &response);
+                    self.answered(node, &request.wish, since, &response);
                     break;
                 }
                 // The node died with it: the change may be made or not, as with any lost answer.
@@ -88,10 +90,13 @@ impl Operator {
         }
     }
 
-    fn answered(&self, wish: &Wish, response: &Response<Bytes>) {
+    fn answered(&self, node: NodeId, wish: &Wish, (asked_in, asked_us): (Epoch, u64), response: &Response<Bytes>) {
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         let text = body.get("result").or(body.get("error")).and_then(Value::as_str).unwrap_or_default();
-        self.referee.judge(|judge| judge.administered(wish, response.status().as_u16(), text));
+        let (configs, in_doubt) = self.cluster.decided_since(asked_in, asked_us, node).unzip();
+        let in_doubt = in_doubt.unwrap_or_default();
+        let answer = Answer { wish, status: response.status().as_u16(), text, configs: configs.as_deref(), in_doubt };
+        self.referee.judge(|judge| judge.administered(&answer));
         if let Wish::AddNode { address: number } = wish {
             let config = self.cluster.config();
             if let Some(member) = config.by_address(&address(*number)) {

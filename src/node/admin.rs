@@ -7,6 +7,7 @@ use super::{AdminCommand, Answer, Node, NotChanged, forward::Origin};
 use crate::{
     error::Refusal,
     id::{Epoch, NodeId, ShardId},
+    mutant::{Mutant, planted},
     placement::{Change, Config, Departure, Refused, Standing},
 };
 
@@ -26,11 +27,8 @@ struct Task {
     silent_until_us: u64,
     /// The epoch that this request made, once it has made one.
     made: Option<Epoch>,
-    /// It has proposed something: what was to be changed was not so when it came. The answer to the proposal may be lost, or be later
-    /// than the config.
-    tried: bool,
-    /// Its own proposal is the one on its way.
-    proposes: bool,
+    /// The number of its last proposal, until that is answered.
+    proposal: Option<u64>,
     /// The config log found that what it proposed does not fit the newest config.
     refused: bool,
     /// A proposal of it had no answer: it may have been made, or be made yet.
@@ -83,8 +81,7 @@ impl Node {
             until_us,
             silent_until_us,
             made: None,
-            tried: false,
-            proposes: false,
+            proposal: None,
             refused: false,
             in_doubt: false,
             awaited: None,
@@ -121,10 +118,9 @@ impl Node {
                 _ if now_us >= task.until_us => self.answer(task.origin, Err(Refusal::OutcomeUnknown)),
                 Next::Propose(_) if now_us >= task.silent_until_us => self.answer(task.origin, Err(Refusal::NoMajority)),
                 Next::Propose(change) => {
-                    if self.may_propose() {
-                        task.in_doubt |= task.proposes;
-                        (task.tried, task.proposes, task.awaited) = (true, true, None);
-                        self.propose(change);
+                    if let Some(number) = self.propose(change) {
+                        task.in_doubt |= task.proposal.replace(number).is_some();
+                        task.awaited = None;
                     }
                     return self.admin.tasks.push_front(task);
                 }
@@ -137,10 +133,10 @@ impl Node {
     }
 
     /// A proposal was answered: the request that it was made for learns it.
-    pub(super) fn admin_proposed(&mut self, outcome: Result<Epoch, NotChanged>) {
-        let Some(place) = self.admin.tasks.iter().position(|task| task.proposes) else { return };
+    pub(super) fn admin_proposed(&mut self, number: u64, outcome: Result<Epoch, NotChanged>) {
+        let Some(place) = self.admin.tasks.iter().position(|task| task.proposal == Some(number)) else { return };
         let task = &mut self.admin.tasks[place];
-        task.proposes = false;
+        task.proposal = None;
         match outcome {
             Ok(epoch) => task.made = task.made.or(Some(epoch)),
             Err(NotChanged::Refused(Refused::LastReplica)) => {
@@ -150,7 +146,7 @@ impl Node {
             }
             Err(NotChanged::Refused(_)) => task.refused = true,
             Err(NotChanged::Unknown) => task.in_doubt = true,
-            Err(NotChanged::Conflict) => {}
+            Err(NotChanged::Conflict) => task.in_doubt |= planted(Mutant::ConflictClaimed),
         }
     }
 
@@ -169,20 +165,29 @@ impl Node {
 
     fn add_node(&self, task: &Task, address: &str) -> Next {
         match self.plan.config.by_address(address) {
-            Some(member) if !member.removed && task.tried => Next::Answer(Answer::Changed),
-            Some(member) if !member.removed => Next::Answer(Answer::AlreadySo),
+            Some(member) if !member.removed => self.found_so(task, Next::Answer(Answer::AlreadySo)),
             _ => Next::Propose(Change::Introduce { address: address.to_owned() }),
         }
     }
 
     fn remove_node(&self, task: &Task, address: &str) -> Next {
         match self.plan.config.by_address(address).filter(|member| !member.removed) {
-            None if task.tried => Next::Answer(Answer::Changed),
-            None => Next::Refuse(Refusal::NoSuchNode),
+            None => self.found_so(task, Next::Refuse(Refusal::NoSuchNode)),
             Some(member) => {
                 let how = if self.live_nodes().contains(&member.node) { Departure::Drain } else { Departure::Cut };
                 Next::Propose(Change::Remove { node: member.node, how })
             }
+        }
+    }
+
+    /// The config is as the request wants it. The request may have made it so, and the config may be here before the answer to its
+    /// proposal; or somebody else has, and then it has nothing to claim.
+    fn found_so(&self, task: &Task, by_somebody_else: Next) -> Next {
+        match task.proposal {
+            Some(number) if self.is_on_its_way(number) => Next::Wait,
+            None if task.made.is_none() && !task.in_doubt => by_somebody_else,
+            // Of a proposal without an answer nobody can say more than that things are as it wanted them.
+            _ => Next::Answer(Answer::Changed),
         }
     }
 

@@ -132,7 +132,8 @@ impl Node {
         self.changes.asked.take_if(|(_, until_us)| *until_us <= now_us);
         self.keep_admin();
         if let Some(change) = self.own_change() {
-            return self.propose(change);
+            self.propose(change);
+            return;
         }
         let live = self.live_nodes();
         let Some(change) = self.next_step(&live).or_else(|| self.eviction(&live)) else {
@@ -179,27 +180,28 @@ impl Node {
     }
 
     /// Proposes a change for the config in use, unless another proposal is on its way. Gives its number.
-    pub(super) fn propose(&mut self, change: Change) {
+    pub(super) fn propose(&mut self, change: Change) -> Option<u64> {
         if self.changes.asked.is_some() {
-            return;
+            return None;
         }
         reached(Mark::Proposed);
         self.changes.number += 1;
         let number = self.changes.number;
         self.changes.asked = Some((number, self.now.monotonic_us + PATIENCE_US));
         self.effects.push(Effect::Propose { number, expected: self.plan.config.epoch(), change });
+        Some(number)
     }
 
-    /// Whether no proposal is on its way.
-    pub(super) fn may_propose(&self) -> bool {
-        self.changes.asked.is_none()
+    /// Whether this proposal may still be answered.
+    pub(super) fn is_on_its_way(&self, number: u64) -> bool {
+        self.changes.asked.is_some_and(|(asked, _)| asked == number)
     }
 
     pub(super) fn proposed(&mut self, number: u64, outcome: Result<Epoch, NotChanged>) {
         if self.changes.asked.take_if(|(asked, _)| *asked == number).is_none() {
             return;
         }
-        self.admin_proposed(outcome);
+        self.admin_proposed(number, outcome);
         // After a conflict the newer config is on its way here; after anything else it is looked at again.
         self.changes.look_us = 0;
     }

@@ -2,6 +2,7 @@
 
 use causeway::{
     clock::Token,
+    error::Refusal,
     id::{NodeId, ShardId},
     node::{AdminCommand, Answer, Outcome, Request, Settings},
 };
@@ -77,6 +78,27 @@ fn a_node_joins_is_added_to_a_shard_and_leaves_again() {
     bench.run_ms(1_000);
     assert_eq!(sizes(&bench), vec![2, 2]);
     all_read(&mut bench, 40, &written.token);
+}
+
+/// In a run of real processes the second of two deletes was 'deleted' too: its node had not heard of the first one yet, and what it
+/// proposed itself had come too late.
+#[test]
+fn who_proposes_too_late_claims_nothing() {
+    let mut bench = Bench::new(6, 2, &Settings::default());
+    // Two groups that hear nothing of each other, and all reach the config log.
+    for one in [1, 5].map(NodeId) {
+        for other in [0, 2, 3, 4].map(NodeId) {
+            bench.cut.extend([(one, other), (other, one)]);
+        }
+    }
+    let address = bench.config().members()[4].address.clone();
+    let remove = AdminCommand::RemoveNode(address.clone());
+    assert_eq!(bench.admin(0, remove.clone()), Ok(Answer::Changed));
+    assert!(bench.nodes[1].epoch() < bench.config().epoch());
+    assert_eq!(bench.admin(1, remove), Err(Refusal::NoSuchNode));
+    assert_eq!(bench.admin(0, AdminCommand::AddNode(address.clone())), Ok(Answer::Changed));
+    assert!(bench.nodes[1].epoch() < bench.config().epoch());
+    assert_eq!(bench.admin(1, AdminCommand::AddNode(address)), Ok(Answer::AlreadySo));
 }
 
 #[test]

@@ -19,6 +19,7 @@
 //! | [`records_are_asked_for`] | refusals are final, retries make no second record, one request makes one at most |
 //! | [`takes_no_writes`] | who says that it takes no writes makes none |
 //! | [`answers`] | each answer is in the contract |
+//! | [`administered`] | so is each answer to an operator; who is told that something was changed is told so by a change of its time |
 //! | [`one_config`] | I16: one config an epoch, each made from the one before |
 //! | [`epoch_gate`] | I17: nothing of an epoch is heard or answered below it |
 //! | [`seals`] | I18: after it has handed a slot over, an actor writes it no more |
@@ -33,6 +34,7 @@
 
 pub mod a1_stamps;
 pub mod a2_reads;
+pub mod administered;
 pub mod answers;
 pub mod applied_once;
 pub mod backup_is_a_cut;

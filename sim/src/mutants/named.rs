@@ -123,6 +123,7 @@ const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
     (Mutant::ImportWithoutBase, &["base_first"], 1_000_000),
     (Mutant::SealOverPending, &["finish", "seals", "a2_reads", "stable_time"], 5),
     (Mutant::AbortAfterSwitch, &["finish"], 1_000_009),
+    (Mutant::ConflictClaimed, &["answers"], 1_000_000),
     (Mutant::BackupOfNow, &["backup_is_a_cut"], 1_000_003),
     (Mutant::BackupTooEarly, &["backup_is_a_cut"], 1_000_001),
     (Mutant::OldReplicaKept, &["stamps_never_go_back", "durability", "a2_reads", "convergence", "base_first"], 1_000_193),

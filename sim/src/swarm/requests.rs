@@ -145,6 +145,7 @@ pub(super) fn is_of_changes(mutant: Mutant) -> bool {
             | Mutant::AbortAfterSwitch
             | Mutant::EvictedTailDropped
             | Mutant::OthersTailsDropped
+            | Mutant::ConflictClaimed
             | Mutant::BackupOfNow
             | Mutant::BackupTooEarly
     )

@@ -9,7 +9,7 @@ use causeway::http::{Client, Outgoing};
 use tokio::time;
 
 use super::load::Run;
-use crate::plan::Wish;
+use crate::{checker::administered::Answer, plan::Wish};
 
 const POLL: Duration = Duration::from_millis(20);
 
@@ -27,7 +27,8 @@ pub async fn ask(run: Arc<Run>, first: usize, wish: Wish, within: Duration) -> R
         let answer = Client::new(address).send(request.clone(), within).await;
         if let Ok((status, body)) = &answer {
             let text = body["result"].as_str().or_else(|| body["error"].as_str()).unwrap_or_default();
-            let judged = run.judge(|judge, _| judge.administered(&wish, *status, text));
+            let answer = Answer { wish: &wish, status: *status, text, configs: None, in_doubt: false };
+            let judged = run.judge(|judge, _| judge.administered(&answer));
             judged.unwrap_or_else(|violation| run.blow(violation));
             if *status == 200 {
                 break;

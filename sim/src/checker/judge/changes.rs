@@ -10,8 +10,7 @@ use causeway::{
 use super::Judge;
 use crate::{
     backup::Backup,
-    checker::{Property, Violation, backup_is_a_cut, base_first, cut_holds, finish, minimal_moves, one_config},
-    plan::Wish,
+    checker::{Violation, administered, backup_is_a_cut, base_first, cut_holds, finish, minimal_moves, one_config},
 };
 
 impl Judge {
@@ -61,28 +60,8 @@ impl Judge {
     /// An operator's request was answered.
     ///
     /// # Errors
-    /// The contract has no such answer.
-    pub fn administered(&self, wish: &Wish, status: u16, text: &str) -> Result<(), Violation> {
-        let expected = match (wish, status) {
-            (_, 503 | 504) => true,
-            (Wish::Reshard { .. }, 200) => text == "resharded",
-            (Wish::Reshard { .. }, 400) => text.starts_with("Not enough nodes"),
-            (Wish::Reshard { .. }, 409) => text.starts_with("The reshard was aborted"),
-            (Wish::AbortReshard, 200) => text == "aborted",
-            (Wish::AbortReshard, 404) => text == "No reshard is under way",
-            (Wish::AbortReshard, 409) => text.starts_with("Too late to abort"),
-            (Wish::AddNode { .. }, 201) => text == "added",
-            (Wish::AddNode { .. }, 200) => text == "already present",
-            (Wish::RemoveNode { .. }, 200) => text == "deleted",
-            (Wish::RemoveNode { .. }, 404) => text == "View has no such replica",
-            (Wish::AddMember { .. }, 200) => text == "node added to shard",
-            (Wish::AddMember { .. }, 404) => true,
-            _ => false,
-        };
-        if expected {
-            return Ok(());
-        }
-        let violation = Property::AnswersByContract.violated(format!("{wish} was answered {status} '{text}'"));
-        self.heed(Err(violation))
+    /// The contract has no such answer, or it claims what was not done.
+    pub fn administered(&self, answer: &administered::Answer) -> Result<(), Violation> {
+        self.heed(administered::check(answer))
     }
 }
