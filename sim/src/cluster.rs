@@ -15,7 +15,7 @@ use bytes::Bytes;
 use causeway::{
     clock::TokenKeys,
     http::{App, HttpMetrics, Limits, router},
-    id::{Epoch, NodeId},
+    id::NodeId,
     message::Frame,
     node::{Settings, Status},
     placement::{Config, Founding, FoundingError},
@@ -116,7 +116,7 @@ pub struct Cluster {
     world: Arc<World>,
     plan: ClusterPlan,
     first: Arc<Config>,
-    decisions: Arc<Decisions>,
+    pub(crate) decisions: Arc<Decisions>,
     fronts: Mutex<Vec<Front>>,
     clients: Mutex<Clients>,
 }
@@ -167,11 +167,6 @@ impl Cluster {
     /// The newest placement.
     pub fn config(&self) -> Arc<Config> {
         self.decisions.current()
-    }
-
-    /// See [`Decisions::since`].
-    pub fn decided_since(&self, epoch: Epoch, at_us: u64, node: NodeId) -> Option<(Vec<Arc<Config>>, bool)> {
-        self.decisions.since(epoch, at_us, node)
     }
 
     /// All nodes of the newest placement, those that were removed too.

@@ -93,7 +93,7 @@ impl Operator {
     fn answered(&self, node: NodeId, wish: &Wish, (asked_in, asked_us): (Epoch, u64), response: &Response<Bytes>) {
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         let text = body.get("result").or(body.get("error")).and_then(Value::as_str).unwrap_or_default();
-        let (configs, in_doubt) = self.cluster.decided_since(asked_in, asked_us, node).unzip();
+        let (configs, in_doubt) = self.cluster.decisions.since(asked_in, asked_us, node).unzip();
         let in_doubt = in_doubt.unwrap_or_default();
         let answer = Answer { wish, status: response.status().as_u16(), text, configs: configs.as_deref(), in_doubt };
         self.referee.judge(|judge| judge.administered(&answer));
