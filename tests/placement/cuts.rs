@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use causeway::{
     clock::Hlc,
-    id::{ActorId, NodeId, ShardId},
-    placement::{Change, Config, Departure, Progress, Standing, next},
+    id::{ActorId, NodeId, ShardId, Slot},
+    placement::{Change, Config, Departure, Progress, SLOTS, Standing, next},
 };
 
 use crate::found;
@@ -92,6 +92,23 @@ fn before_the_hand_over_only_the_actors_own_shard_is_asked() {
     assert_eq!(moving.cut(), Change::Cut { actor: GONE, upto: Hlc(7), beyond: BTreeMap::new() });
     moving.change(&moving.cut());
     assert_eq!(moving.config.cut_in(GONE, TO), Some(Hlc(7)));
+}
+
+/// A record of the lost actor that lies in another shard counted there: what that shard gives, it gives whole.
+#[test]
+fn a_record_is_bounded_by_the_shard_that_its_slot_comes_from() {
+    let mut moving = Moving::begun();
+    moving.lose_with_takers_ahead();
+    moving.change(&moving.cut());
+    let config = &moving.config;
+    let slot_from = |shard: ShardId| {
+        let one = config.migration()?.into_shard(TO).find(|one| one.from == shard)?;
+        (0..SLOTS).map(Slot).find(|slot| one.slots.contains(*slot))
+    };
+    let [own, other] = [FROM, ShardId(1)].map(|shard| slot_from(shard).expect("both shards give"));
+    assert_eq!(config.cut_of_slot(GONE, TO, own), Some(Hlc(7)));
+    assert_eq!(config.cut_of_slot(GONE, TO, other), None);
+    assert_eq!(config.cut_of_slot(GONE, FROM, own), Some(Hlc(7)), "where nothing comes to");
 }
 
 #[test]
