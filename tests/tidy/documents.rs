@@ -1,8 +1,8 @@
 //! Documents and comments name only files that are there.
 
 /// The folders that a path in backticks may start with; anything else in backticks is not taken for a path.
-const FOLDERS: [&str; 11] =
-    ["src/", "sim/", "tests/", "docs/", "benches/", "scripts/", "snapshots/", "docker/", "deploy/", ".ci/", ".cargo/"];
+const FOLDERS: [&str; 12] =
+    ["src/", "sim/", "tests/", "docs/", "bench/", "benches/", "scripts/", "snapshots/", "docker/", "deploy/", ".ci/", ".cargo/"];
 
 /// Links and paths in a document, and paths in the comments of a program, that lead nowhere.
 pub fn complaints(path: &str, text: &str, exists: &dyn Fn(&str) -> bool) -> Vec<String> {

@@ -16,6 +16,7 @@ const WORLDS: &[&str] = &[
     "src/main.rs",
     "sim/src",
     "tests/",
+    "bench/",
     "benches/",
     "sim/tests/",
 ];

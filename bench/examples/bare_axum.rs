@@ -1,7 +1,9 @@
 //! What HTTP alone costs: the course dialect's bodies over one map in memory, on axum and hyper as they come. No clock, no token
-//! that means anything, no log, no peer, no bounds. `scripts/bench-http` measures the server against it.
+//! that means anything, no log, no peer, no bounds. `bench/run` measures the server against it.
 //!
-//! Usage: `bare-axum HOST:PORT`
+//! Usage: `bare_axum HOST:PORT`
+
+#![expect(clippy::disallowed_methods, reason = "a server of the real world, without any of what is measured against it")]
 
 use std::{
     collections::BTreeMap,
@@ -36,9 +38,8 @@ struct PutBody {
 }
 
 #[tokio::main]
-#[expect(clippy::disallowed_methods, reason = "a server of the real world, without any of what is measured against it")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let address = std::env::args().nth(1).ok_or("usage: bare-axum HOST:PORT")?;
+    let address = std::env::args().nth(1).ok_or("usage: bare_axum HOST:PORT")?;
     let router = Router::new().route("/kvs/{key}", routing::get(get).put(put)).with_state(Map::default());
     let listener = TcpListener::bind(address).await?;
     loop {

@@ -1,0 +1,187 @@
+//! Connections that ask, wait, and ask again.
+
+use std::{
+    cell::Cell,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tokio::{
+    io::{self, AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::LocalSet,
+};
+
+use crate::dialect::{Answer, Dialect, Kind, Session};
+
+/// What is asked, of whom, and for how long.
+pub struct Load {
+    pub dialect: Dialect,
+    pub kind: Kind,
+    pub replicas: u8,
+    pub value_bytes: usize,
+    pub connections: usize,
+    pub lasts: Duration,
+    pub each: bool,
+    pub addresses: Vec<String>,
+}
+
+/// What came of it. `latencies_us` holds those of answers that were not refusals.
+#[derive(Default)]
+pub struct Totals {
+    pub latencies_us: Vec<u32>,
+    pub failed: u64,
+    pub first_failure: Option<String>,
+    pub took: Duration,
+    pub longest_token: usize,
+    token_bytes: u64,
+}
+
+impl Totals {
+    /// The latency that so many of a hundred answers do not exceed; 0 without answers.
+    pub fn percentile_us(&self, percent: f64) -> u32 {
+        let place = (self.latencies_us.len() as f64 * percent / 100.0) as usize;
+        self.latencies_us.get(place.min(self.latencies_us.len().saturating_sub(1))).copied().unwrap_or_default()
+    }
+
+    /// Bytes of the tokens in the answers.
+    pub fn mean_token(&self) -> f64 {
+        self.token_bytes as f64 / self.latencies_us.len().max(1) as f64
+    }
+
+    fn count(&mut self, answer: Answer, latency: Duration) {
+        self.token_bytes += answer.token_bytes as u64;
+        self.longest_token = self.longest_token.max(answer.token_bytes);
+        match answer.refusal {
+            None => self.latencies_us.push(u32::try_from(latency.as_micros()).unwrap_or(u32::MAX)),
+            Some(why) => {
+                self.failed += 1;
+                self.first_failure.get_or_insert(why);
+            }
+        }
+    }
+
+    fn add(&mut self, other: Totals) {
+        self.latencies_us.extend(other.latencies_us);
+        self.failed += other.failed;
+        self.first_failure = self.first_failure.take().or(other.first_failure);
+        self.longest_token = self.longest_token.max(other.longest_token);
+        self.token_bytes += other.token_bytes;
+    }
+}
+
+/// Which key is next.
+enum Keys {
+    Random(Rc<[u32]>, ChaCha8Rng),
+    /// Each of them once, by all connections together.
+    Each(Rc<[u32]>, Rc<Cell<usize>>),
+}
+
+impl Keys {
+    fn next(&mut self) -> Option<u32> {
+        match self {
+            Self::Random(keys, random) => Some(keys[random.random_range(0..keys.len())]),
+            Self::Each(keys, place) => keys.get(place.replace(place.get() + 1)).copied(),
+        }
+    }
+}
+
+impl Load {
+    /// Runs it over these keys.
+    ///
+    /// # Errors
+    /// A connection cannot be made, or breaks.
+    pub async fn run(&self, keys: &[u32]) -> io::Result<Totals> {
+        let (keys, place) = (Rc::<[u32]>::from(keys), Rc::new(Cell::new(0)));
+        let mut streams = Vec::new();
+        for number in 0..self.connections {
+            streams.push(self.connect(number).await?);
+        }
+        let began = Instant::now();
+        let until = began + self.lasts;
+        let tasks = LocalSet::new();
+        let mut running = Vec::new();
+        for (number, stream) in streams.into_iter().enumerate() {
+            let session = self.session(number);
+            let keys = if self.each {
+                Keys::Each(keys.clone(), place.clone())
+            } else {
+                Keys::Random(keys.clone(), ChaCha8Rng::seed_from_u64(number as u64))
+            };
+            let until = (!self.each).then_some(until);
+            running.push(tasks.spawn_local(drive(stream, session, keys, until)));
+        }
+        let mut totals = Totals::default();
+        tasks
+            .run_until(async {
+                for task in running {
+                    totals.add(task.await.map_err(io::Error::other)??);
+                }
+                Ok::<_, io::Error>(())
+            })
+            .await?;
+        totals.took = began.elapsed();
+        totals.latencies_us.sort_unstable();
+        Ok(totals)
+    }
+
+    /// Those of the keys whose answers name this shard.
+    ///
+    /// # Errors
+    /// A connection cannot be made, or breaks.
+    pub async fn keys_of(&self, shard: &str, keys: &[u32]) -> io::Result<Vec<u32>> {
+        let mut stream = self.connect(0).await?;
+        let mut session = Session::new(self.dialect, Kind::Get, self.replicas, 0, &self.addresses[0]);
+        let named = format!(r#""shard-id":"{shard}""#);
+        let mut found = Vec::new();
+        for key in keys {
+            let answered = ask(&mut stream, &mut session, *key, &mut Vec::new()).await?;
+            if answered.windows(named.len()).any(|window| window == named.as_bytes()) {
+                found.push(*key);
+            }
+        }
+        if found.is_empty() { Err(io::Error::other(format!("no key is in {shard}"))) } else { Ok(found) }
+    }
+
+    async fn connect(&self, number: usize) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect(&self.addresses[number % self.addresses.len()]).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    fn session(&self, number: usize) -> Session {
+        let address = &self.addresses[number % self.addresses.len()];
+        Session::new(self.dialect, self.kind, self.replicas, self.value_bytes, address)
+    }
+}
+
+async fn drive(mut stream: TcpStream, mut session: Session, mut keys: Keys, until: Option<Instant>) -> io::Result<Totals> {
+    let mut totals = Totals::default();
+    let mut buffer = Vec::with_capacity(4_096);
+    while let Some(key) = keys.next() {
+        let asked = Instant::now();
+        if until.is_some_and(|until| asked >= until) {
+            break;
+        }
+        let answered = ask(&mut stream, &mut session, key, &mut buffer).await?;
+        let answer = session.read(&answered);
+        buffer = answered;
+        totals.count(answer, asked.elapsed());
+    }
+    Ok(totals)
+}
+
+/// Asks for one key and gives the bytes of the answer, in the buffer that it was given.
+async fn ask(stream: &mut TcpStream, session: &mut Session, key: u32, buffer: &mut Vec<u8>) -> io::Result<Vec<u8>> {
+    stream.write_all(session.request(key)).await?;
+    let mut answer = std::mem::take(buffer);
+    answer.clear();
+    while !session.is_whole(&answer)? {
+        if stream.read_buf(&mut answer).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(answer)
+}
