@@ -3,7 +3,7 @@
 //! Everything that makes a request illegal is decided here, before the node hears of it. Values stay JSON text from the body to the
 //! store and back, so that type and content come back unchanged.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use axum::{
     extract::{Request as HttpRequest, State},
@@ -40,6 +40,10 @@ struct KeyBody<'a> {
     #[serde(borrow, default, rename = "causal-metadata")]
     metadata: Option<&'a RawValue>,
 }
+
+/// A string that is copied only if it holds escapes.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// A request whose key and body could be read.
 struct Parsed {
@@ -102,7 +106,7 @@ fn open_token(keys: &TokenKeys, metadata: Option<&RawValue>) -> Result<Token, Ht
     if matches!(text, "null" | r#""""#) || is_empty_object() {
         return Ok(Token::default());
     }
-    let sealed: String = serde_json::from_str(text).map_err(|_| HttpError::MetadataType)?;
+    let Text(sealed) = serde_json::from_str(text).map_err(|_| HttpError::MetadataType)?;
     Ok(keys.open(&sealed)?)
 }
 
@@ -115,31 +119,31 @@ async fn ask(app: &App, request: KeyRequest) -> Result<Response, HttpError> {
 }
 
 fn respond(app: &App, answer: &KeyAnswer) -> Response {
-    let (status, members) = match &answer.outcome {
-        Outcome::Found(value) => (StatusCode::OK, found(value)),
-        Outcome::Absent => (StatusCode::NOT_FOUND, br#"{"error":"Key does not exist""#.to_vec()),
-        Outcome::Created => (StatusCode::CREATED, br#"{"result":"created""#.to_vec()),
-        Outcome::Replaced => (StatusCode::OK, br#"{"result":"replaced""#.to_vec()),
-        Outcome::Deleted => (StatusCode::OK, br#"{"result":"deleted""#.to_vec()),
+    let (status, said, value) = match &answer.outcome {
+        Outcome::Found(value) => (StatusCode::OK, r#""result":"found","value":"#, text_of(value)),
+        Outcome::Absent => (StatusCode::NOT_FOUND, r#""error":"Key does not exist""#, Cow::default()),
+        Outcome::Created => (StatusCode::CREATED, r#""result":"created""#, Cow::default()),
+        Outcome::Replaced => (StatusCode::OK, r#""result":"replaced""#, Cow::default()),
+        Outcome::Deleted => (StatusCode::OK, r#""result":"deleted""#, Cow::default()),
     };
     let sealed = app.tokens.seal(&answer.token);
     app.metrics.saw_token(sealed.len());
+    let shard = answer.shard.to_string();
     // By hand, since a value's text must not be parsed again. Neither base64url nor a shard's name needs escaping.
-    let mut body = members;
-    body.extend_from_slice(br#","causal-metadata":""#);
-    body.extend_from_slice(sealed.as_bytes());
-    body.extend_from_slice(format!(r#"","shard-id":"{}"}}"#, answer.shard).as_bytes());
+    let parts: [&[u8]; 8] = [
+        b"{",
+        said.as_bytes(),
+        &value,
+        br#","causal-metadata":""#,
+        sealed.as_bytes(),
+        br#"","shard-id":""#,
+        shard.as_bytes(),
+        br#""}"#,
+    ];
     let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-    let mut response = (status, json, body).into_response();
+    let mut response = (status, json, parts.concat()).into_response();
     if answer.has_gap {
         response.headers_mut().insert(CAUSAL_GAP, HeaderValue::from_static("evicted"));
     }
     response
-}
-
-fn found(value: &Value) -> Vec<u8> {
-    let mut members = Vec::with_capacity(value.bytes.len() + 128);
-    members.extend_from_slice(br#"{"result":"found","value":"#);
-    members.extend_from_slice(&text_of(value));
-    members
 }
