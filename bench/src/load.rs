@@ -74,7 +74,7 @@ impl Totals {
 
 /// Which key is next.
 enum Keys {
-    Random(Rc<[u32]>, ChaCha8Rng),
+    Random(Rc<[u32]>, Box<ChaCha8Rng>),
     /// Each of them once, by all connections together.
     Each(Rc<[u32]>, Rc<Cell<usize>>),
 }
@@ -108,7 +108,7 @@ impl Load {
             let keys = if self.each {
                 Keys::Each(keys.clone(), place.clone())
             } else {
-                Keys::Random(keys.clone(), ChaCha8Rng::seed_from_u64(number as u64))
+                Keys::Random(keys.clone(), Box::new(ChaCha8Rng::seed_from_u64(number as u64)))
             };
             let until = (!self.each).then_some(until);
             running.push(tasks.spawn_local(drive(stream, session, keys, until)));
