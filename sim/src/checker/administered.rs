@@ -89,6 +89,8 @@ fn was_called_off(before: &Config, after: &Config) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use causeway::{
         id::NodeId,
         placement::{Change, Departure},
@@ -111,13 +113,13 @@ mod tests {
         let remove = Wish::RemoveNode { address: number };
         let both = [with.clone(), without.clone()];
         assert_eq!(judged(&remove, 200, "deleted", &both), None);
-        let other = judged(&remove, 200, "deleted", &[without.clone()]);
+        let other = judged(&remove, 200, "deleted", from_ref(&without));
         assert_eq!(other, Some(Property::AnswersByContract), "it was done before");
         assert_eq!(judged(&remove, 404, "View has no such replica", &both), None);
         let add = Wish::AddNode { address: number };
         assert_eq!(judged(&add, 201, "added", &[first, with.clone()]), None);
-        assert_eq!(judged(&add, 201, "added", &[with.clone()]), Some(Property::AnswersByContract), "it was there");
-        assert_eq!(judged(&add, 200, "already present", &[with.clone()]), None);
+        assert_eq!(judged(&add, 201, "added", from_ref(&with)), Some(Property::AnswersByContract), "it was there");
+        assert_eq!(judged(&add, 200, "already present", from_ref(&with)), None);
         let owed = Answer { wish: &remove, status: 200, text: "deleted", configs: Some(&[without]), in_doubt: true };
         assert_eq!(blame(check(&owed)), None, "nobody knows whose it was");
     }
@@ -126,7 +128,7 @@ mod tests {
     fn a_reshard_that_did_not_come_to_its_end() {
         let config = Arc::new(Litmus::new().config());
         let shards = config.owning_shards();
-        let asked = |shards, status, text| judged(&Wish::Reshard { shards }, status, text, &[config.clone()]);
+        let asked = |shards, status, text| judged(&Wish::Reshard { shards }, status, text, from_ref(&config));
         assert_eq!(asked(shards, 200, "resharded"), None);
         assert_eq!(asked(shards + 1, 200, "resharded"), Some(Property::AnswersByContract));
         assert_eq!(asked(shards + 1, 409, "The reshard was aborted"), None);
