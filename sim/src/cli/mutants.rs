@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use causeway::mutant::Mutant;
 use causeway_sim::{
     checker::CHECKERS,
-    mutants::{Converse, Loss, converse, quick, score},
+    mutants::{Converse, Loss, Score, converse, heading, quick, score},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -52,19 +52,24 @@ impl MutantsArgs {
 
     fn run_score(&self) -> Outcome {
         let mutants = if self.mutants.is_empty() { Mutant::ALL.to_vec() } else { self.mutants.clone() };
-        let hunts = if self.quick { 1 } else { 5 };
-        let bar = ProgressBar::new(hunts * mutants.len() as u64);
-        if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} hunts, {elapsed}, {eta} left") {
+        let bar = ProgressBar::new(mutants.len() as u64);
+        if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} bugs, {elapsed}, {eta} left") {
             bar.set_style(style);
         }
-        let hunt = if self.quick { quick } else { score };
-        let scores = hunt(&mutants, self.jobs, &|| bar.inc(1));
-        bar.finish_and_clear();
-        if self.json {
-            println!("{}", input::json(&scores)?);
-        } else {
-            println!("{scores}");
+        // One line as soon as it is known: Ctrl-C leaves what was done.
+        let tell = |score: &Score| {
+            bar.inc(1);
+            if !self.json {
+                bar.suspend(|| println!("{score}"));
+            }
+        };
+        if !self.json {
+            println!("{}", heading());
         }
+        let hunt = if self.quick { quick } else { score };
+        let scores = hunt(&mutants, self.jobs, &tell);
+        bar.finish_and_clear();
+        println!("{}", if self.json { input::json(&scores)? } else { scores.to_string() });
         Ok(if scores.are_all_caught() { ExitCode::SUCCESS } else { ExitCode::from(exit::FOUND) })
     }
 }

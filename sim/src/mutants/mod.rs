@@ -14,4 +14,4 @@ mod score;
 pub use converse::{Converse, Loss, converse};
 pub use hunt::{Catch, SEED_LIMIT, hunt};
 pub use named::{Catcher, Named, named};
-pub use score::{Score, Scores, Small, quick, recorded, score};
+pub use score::{Score, Scores, Small, heading, quick, recorded, score};

@@ -57,32 +57,30 @@ pub struct Scores {
     pub longest_shrink_seconds: f64,
 }
 
-/// Hunts each bug five times and shrinks the first catch, on so many threads. Tells of each hunt that has ended.
-pub fn score(mutants: &[Mutant], jobs: usize, progress: &(dyn Fn() + Sync)) -> Scores {
-    let hunts: Vec<(Mutant, u64)> = mutants.iter().flat_map(|mutant| FIRST_SEEDS.map(|first| (*mutant, first))).collect();
-    let found = parallel::map(jobs, &hunts, |(mutant, first)| {
-        let catch = hunt(*mutant, *first..first + SEED_LIMIT, None);
-        let small =
-            catch.as_ref().filter(|catch| *first == FIRST_SEEDS[0] && catch.seeds > 0).and_then(|catch| small(*mutant, catch));
-        progress();
-        (catch, small)
-    });
-    let per_mutant = mutants.iter().zip(found.chunks(FIRST_SEEDS.len()));
-    Scores::of(per_mutant.map(|(mutant, found)| {
-        let small = found.iter().find_map(|(_, small)| small.clone());
-        Score { small, ..Score::of(*mutant, found.iter().map(|(catch, _)| catch.clone()).collect()) }
-    }))
+/// Hunts each bug five times and shrinks the first catch, on so many threads. Tells of each bug as soon as it is done.
+pub fn score(mutants: &[Mutant], jobs: usize, tell: &(dyn Fn(&Score) + Sync)) -> Scores {
+    each(mutants, jobs, tell, |mutant| {
+        let hunts: Vec<_> = FIRST_SEEDS.map(|first| hunt(mutant, first..first + SEED_LIMIT, None)).into();
+        let first = hunts[0].as_ref().filter(|catch| catch.seeds > 0);
+        Score { small: first.and_then(|catch| small(mutant, catch)), ..Score::of(mutant, hunts) }
+    })
 }
 
-/// Hunts each bug once, from the seed on that is recorded for it, and shrinks nothing.
-pub fn quick(mutants: &[Mutant], jobs: usize, progress: &(dyn Fn() + Sync)) -> Scores {
-    let found = parallel::map(jobs, mutants, |mutant| {
-        let first = named(*mutant).recorded_seed;
-        let catch = hunt(*mutant, first..first + SEED_LIMIT, None);
-        progress();
-        Score::of(*mutant, vec![catch])
+/// Hunts each bug once, from the seed on that is recorded for it, and shrinks nothing. Tells of each bug as soon as it is done.
+pub fn quick(mutants: &[Mutant], jobs: usize, tell: &(dyn Fn(&Score) + Sync)) -> Scores {
+    each(mutants, jobs, tell, |mutant| {
+        let first = named(mutant).recorded_seed;
+        Score::of(mutant, vec![hunt(mutant, first..first + SEED_LIMIT, None)])
+    })
+}
+
+fn each(mutants: &[Mutant], jobs: usize, tell: &(dyn Fn(&Score) + Sync), of: impl Fn(Mutant) -> Score + Sync) -> Scores {
+    let scores = parallel::map(jobs, mutants, |mutant| {
+        let score = of(*mutant);
+        tell(&score);
+        score
     });
-    Scores::of(found.into_iter())
+    Scores::of(scores.into_iter())
 }
 
 /// Runs the recorded seed of each bug, and no other.
@@ -169,14 +167,16 @@ impl fmt::Display for Score {
     }
 }
 
+/// What stands above scores that are printed one a line.
+pub fn heading() -> String {
+    let [mutant, by, seeds, operations, shrunk, faults, took] =
+        ["mutant", "caught by", "seeds", "operations", "shrunk", "faults", "took"];
+    format!("{mutant:<27} {by:<33} {seeds:>5} {operations:>10} {shrunk:>6} {faults:>6} {took:>8}  property")
+}
+
+/// All of them together, in a line or two.
 impl fmt::Display for Scores {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{:<27} {:<33} {:>5} {:>10} {:>6} {:>6} {:>8}  property",
-            "mutant", "caught by", "seeds", "operations", "shrunk", "faults", "took"
-        )?;
-        self.mutants.iter().try_for_each(|score| writeln!(f, "{score}"))?;
         write!(
             f,
             "{} of {} caught by who is named for them, within {SEED_LIMIT} seeds",

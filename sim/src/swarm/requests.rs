@@ -145,7 +145,6 @@ pub(super) fn is_of_changes(mutant: Mutant) -> bool {
             | Mutant::AbortAfterSwitch
             | Mutant::EvictedTailDropped
             | Mutant::OthersTailsDropped
-            | Mutant::ConflictClaimed
             | Mutant::BackupOfNow
             | Mutant::BackupTooEarly
     )
