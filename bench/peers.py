@@ -103,7 +103,7 @@ class Field:
                 sys.exit("\n".join([*last, f"{ended[0].args} has ended" if ended else f"waited for {what} in vain"]))
             time.sleep(0.1)
 
-    def causeway(self, name, nodes=3, shards=1, **settings):
+    def causeway(self, nodes=3, shards=1, **settings):
         addresses = self.addresses(nodes)
         processes = []
         for address in addresses:
@@ -112,7 +112,7 @@ class Field:
             processes.append(self.start([RELEASE / "causeway", "serve"], {**environment, **settings}))
         for address in addresses:
             self.await_http(address, "/readyz")
-        return Server(name, "causeway", addresses, processes)
+        return Server("causeway", "causeway", addresses, processes)
 
     def bare_axum(self):
         addresses = self.addresses(1)
@@ -145,7 +145,7 @@ class Field:
             self.await_http(client, "/health")
         return Server("etcd", "etcd", clients, processes)
 
-    def redis(self, name, program, appendfsync):
+    def redis(self, program, appendfsync):
         """A Redis Cluster of one master, which has all slots, and two replicas."""
         addresses = self.addresses(3)
         processes = []
@@ -165,7 +165,7 @@ class Field:
             self.patiently(f"{replica} to follow", lambda: redis(replica, f"CLUSTER REPLICATE {name_of_master}").startswith("+OK"))
         self.patiently("two replicas", lambda: "connected_slaves:2" in redis(master, "INFO replication"))
         self.patiently("the cluster", lambda: "cluster_state:ok" in redis(master, "CLUSTER INFO"))
-        return Server(name, "redis", [master], processes)
+        return Server("redis", "redis", [master], processes)
 
     def await_port(self, address):
         def is_open():

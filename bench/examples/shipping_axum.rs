@@ -6,6 +6,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "a server of the real world, without any of what is measured against it")]
 
+mod serve;
+
 use std::{
     collections::BTreeMap,
     error::Error,
@@ -15,32 +17,20 @@ use std::{
 };
 
 use axum::{
-    Json, Router,
+    Router,
     body::Bytes,
     extract::{Path, State},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing,
 };
-use hyper::server::conn::http1;
-use hyper_util::{rt::TokioIo, service::TowerToHyperService};
-use serde::Deserialize;
-use serde_json::{json, value::RawValue};
+use serde_json::value::RawValue;
+use serve::{malformed, serve, value_in, written};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::{mpsc, oneshot, watch},
 };
-
-/// As long as a token in a cluster of three nodes under load.
-const TOKEN: &str = "AQAAAaWO0Pnu_MqYAQMAkLoFAYSfCAHR1wYzQ0Nn7N3kQg";
-
-#[derive(Deserialize)]
-struct PutBody {
-    value: Box<RawValue>,
-    #[serde(rename = "causal-metadata")]
-    _token: Option<String>,
-}
 
 /// A write, and who waits for it to be on two disks.
 struct Pending {
@@ -97,30 +87,15 @@ async fn lead(address: &str, file: File, followers: &[String]) -> Result<()> {
     tokio::spawn(answer(to_answer, newest_held));
 
     let router = Router::new().route("/kvs/{key}", routing::put(put)).with_state(writes);
-    let listener = TcpListener::bind(address).await?;
-    loop {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        let service = TowerToHyperService::new(router.clone());
-        tokio::spawn(async move { http1::Builder::new().serve_connection(TokioIo::new(stream), service).await });
-    }
+    Ok(serve(address, router).await?)
 }
 
 async fn put(State(writes): State<mpsc::UnboundedSender<Pending>>, Path(key): Path<String>, body: Bytes) -> Response {
-    let Ok(PutBody { value, .. }) = serde_json::from_slice(&body) else {
-        return (StatusCode::BAD_REQUEST, Json(json!({ "error": "Malformed JSON" }))).into_response();
-    };
+    let Some(value) = value_in(&body) else { return malformed() };
     let (done, is_done) = oneshot::channel();
-    let is_new = match writes.send(Pending { key, value, done }) {
-        Ok(()) => is_done.await,
-        Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
-    };
-    let (status, result) = match is_new {
-        Ok(true) => (StatusCode::CREATED, "created"),
-        Ok(false) => (StatusCode::OK, "replaced"),
-        Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
-    };
-    (status, Json(json!({ "result": result, "causal-metadata": TOKEN, "shard-id": "s0" }))).into_response()
+    // Where nobody takes it, nobody answers either.
+    let _ = writes.send(Pending { key, value, done });
+    is_done.await.map_or_else(|_| StatusCode::SERVICE_UNAVAILABLE.into_response(), written)
 }
 
 type Batch = (u64, Vec<Pending>);
@@ -129,7 +104,7 @@ type Batch = (u64, Vec<Pending>);
 fn commit(
     mut file: File,
     mut waiting: mpsc::UnboundedReceiver<Pending>,
-    shipments: &[mpsc::UnboundedSender<axum::body::Bytes>],
+    shipments: &[mpsc::UnboundedSender<Bytes>],
     synced: &mpsc::UnboundedSender<Batch>,
 ) {
     const MOST: usize = 1_024;

@@ -2,10 +2,12 @@
 
 use std::{
     cell::Cell,
+    ops::Range,
     rc::Rc,
     time::{Duration, Instant},
 };
 
+use clap::Parser;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio::{
@@ -16,16 +18,39 @@ use tokio::{
 
 use crate::dialect::{Answer, Dialect, Kind, Session};
 
-/// What is asked, of whom, and for how long.
+/// So many connections, each with one request on its way, for so many seconds. Prints one line of JSON.
+#[derive(Parser)]
 pub struct Load {
-    pub dialect: Dialect,
-    pub kind: Kind,
-    pub replicas: u8,
-    pub value_bytes: usize,
-    pub connections: usize,
-    pub lasts: Duration,
-    pub each: bool,
-    pub addresses: Vec<String>,
+    /// What the servers speak.
+    #[arg(long, value_enum)]
+    dialect: Dialect,
+    /// What is asked.
+    #[arg(long, value_enum)]
+    kind: Kind,
+    /// How many connections, in turn to each of the addresses.
+    #[arg(long, default_value_t = 64)]
+    connections: usize,
+    /// For how long.
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// How many keys; each has 13 bytes.
+    #[arg(long, default_value_t = 1_000)]
+    keys: u32,
+    /// Bytes of a value.
+    #[arg(long, default_value_t = 100)]
+    value_bytes: usize,
+    /// Replicas that must have a write before it is answered: `Write-Concern` for causeway; for Redis `WAIT` for one less.
+    #[arg(long, default_value_t = 1)]
+    replicas: u8,
+    /// Asks for each key once, and then ends.
+    #[arg(long)]
+    each: bool,
+    /// Asks only for keys of this shard, which the servers name in their answers.
+    #[arg(long)]
+    shard: Option<String>,
+    /// HOST:PORT of the servers.
+    #[arg(required = true)]
+    addresses: Vec<String>,
 }
 
 /// What came of it. `latencies_us` holds those of answers that were not refusals.
@@ -89,18 +114,23 @@ impl Keys {
 }
 
 impl Load {
-    /// Runs it over these keys.
+    /// Runs it.
     ///
     /// # Errors
-    /// A connection cannot be made, or breaks.
-    pub async fn run(&self, keys: &[u32]) -> io::Result<Totals> {
+    /// A connection cannot be made, or breaks; or no key is in the shard.
+    pub async fn run(&self) -> io::Result<Totals> {
+        let all = 0..self.keys;
+        let keys = match &self.shard {
+            Some(shard) => self.keys_of(shard, all).await?,
+            None => all.collect(),
+        };
         let (keys, place) = (Rc::<[u32]>::from(keys), Rc::new(Cell::new(0)));
         let mut streams = Vec::new();
         for number in 0..self.connections {
             streams.push(self.connect(number).await?);
         }
         let began = Instant::now();
-        let until = began + self.lasts;
+        let until = began + Duration::from_secs(self.seconds);
         let tasks = LocalSet::new();
         let mut running = Vec::new();
         for (number, stream) in streams.into_iter().enumerate() {
@@ -128,18 +158,15 @@ impl Load {
     }
 
     /// Those of the keys whose answers name this shard.
-    ///
-    /// # Errors
-    /// A connection cannot be made, or breaks.
-    pub async fn keys_of(&self, shard: &str, keys: &[u32]) -> io::Result<Vec<u32>> {
+    async fn keys_of(&self, shard: &str, keys: Range<u32>) -> io::Result<Vec<u32>> {
         let mut stream = self.connect(0).await?;
         let mut session = Session::new(self.dialect, Kind::Get, self.replicas, 0, &self.addresses[0]);
         let named = format!(r#""shard-id":"{shard}""#);
         let mut found = Vec::new();
         for key in keys {
-            let answered = ask(&mut stream, &mut session, *key, &mut Vec::new()).await?;
+            let answered = ask(&mut stream, &mut session, key, &mut Vec::new()).await?;
             if answered.windows(named.len()).any(|window| window == named.as_bytes()) {
-                found.push(*key);
+                found.push(key);
             }
         }
         if found.is_empty() { Err(io::Error::other(format!("no key is in {shard}"))) } else { Ok(found) }

@@ -6,71 +6,16 @@
 mod dialect;
 mod load;
 
-use std::{error::Error, time::Duration};
+use std::error::Error;
 
 use clap::Parser;
 
-use crate::{
-    dialect::{Dialect, Kind},
-    load::{Load, Totals},
-};
-
-#[derive(Parser)]
-#[command(about)]
-struct Arguments {
-    /// What the servers speak.
-    #[arg(long, value_enum)]
-    dialect: Dialect,
-    /// What is asked.
-    #[arg(long, value_enum)]
-    kind: Kind,
-    /// How many connections, in turn to each of the addresses.
-    #[arg(long, default_value_t = 64)]
-    connections: usize,
-    /// For how long.
-    #[arg(long, default_value_t = 5)]
-    seconds: u64,
-    /// How many keys; each has 13 bytes.
-    #[arg(long, default_value_t = 1_000)]
-    keys: u32,
-    /// Bytes of a value.
-    #[arg(long, default_value_t = 100)]
-    value_bytes: usize,
-    /// Replicas that must have a write before it is answered: `Write-Concern` for causeway; for Redis `WAIT` for one less.
-    #[arg(long, default_value_t = 1)]
-    replicas: u8,
-    /// Asks for each key once, and then ends.
-    #[arg(long)]
-    each: bool,
-    /// Asks only for keys of this shard, which the servers name in their answers.
-    #[arg(long)]
-    shard: Option<String>,
-    /// HOST:PORT of the servers.
-    #[arg(required = true)]
-    addresses: Vec<String>,
-}
+use crate::load::{Load, Totals};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = Arguments::parse();
-    let load = Load {
-        dialect: arguments.dialect,
-        kind: arguments.kind,
-        replicas: arguments.replicas,
-        value_bytes: arguments.value_bytes,
-        connections: arguments.connections,
-        lasts: Duration::from_secs(arguments.seconds),
-        each: arguments.each,
-        addresses: arguments.addresses,
-    };
+    let load = Load::parse();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let totals = runtime.block_on(async {
-        let keys: Vec<u32> = (0..arguments.keys).collect();
-        let keys = match &arguments.shard {
-            Some(shard) => load.keys_of(shard, &keys).await?,
-            None => keys,
-        };
-        load.run(&keys).await
-    })?;
+    let totals = runtime.block_on(load.run())?;
     println!("{}", as_json(&totals));
     Ok(())
 }
