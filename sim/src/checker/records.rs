@@ -1,7 +1,7 @@
 //! All records that some replica has told of, found by dot, by key and by operation: the questions that are asked at every event
 //! must not walk over a whole run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use causeway::{
     clock::{Dot, Hlc},
@@ -87,6 +87,7 @@ pub(super) struct Records {
     /// For each key, in the order of last-writer-wins.
     by_key: BTreeMap<Key, Vec<(Order, usize)>>,
     by_operation: BTreeMap<OperationId, Vec<usize>>,
+    writers: BTreeSet<ActorId>,
 }
 
 impl Records {
@@ -97,6 +98,7 @@ impl Records {
         }
         let (row, order) = (self.all.len(), Order::from(dot));
         self.by_dot.insert(dot, row);
+        self.writers.insert(dot.actor);
         let of_key = self.by_key.entry(known.key.clone()).or_default();
         let place = of_key.partition_point(|(other, _)| *other < order);
         of_key.insert(place, (order, row));
@@ -120,6 +122,11 @@ impl Records {
 
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Known> {
         self.all.iter_mut().map(|(_, known)| known)
+    }
+
+    /// Everybody who has a record.
+    pub fn writers(&self) -> impl Iterator<Item = ActorId> {
+        self.writers.iter().copied()
     }
 
     /// Those of a key, the smallest first.

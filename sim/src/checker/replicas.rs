@@ -12,8 +12,8 @@ use std::{
 
 use causeway::{
     clock::{Dot, Hlc, VersionVector},
-    id::{ActorId, Epoch, NodeId, ShardId, Slot},
-    placement::{Config, slot_of},
+    id::{ActorId, Epoch, NodeId, ShardId},
+    placement::{Config, SlotSet, slot_of},
     store::{Key, Order},
 };
 
@@ -32,7 +32,7 @@ pub struct Replica {
     /// The migration of which it has all that its shard is to get.
     pub copied: Option<Epoch>,
     /// Slots that it has dropped since its last start: what it recovered then says nothing of them.
-    dropped: BTreeSet<Slot>,
+    dropped: SlotSet,
     /// How far it says that it has applied each actor.
     pub promised: VersionVector,
     /// What it recovered at its last start: applied before it could say so.
@@ -268,7 +268,7 @@ impl Replicas {
 
     fn recovered(&self, node: NodeId, dot: Dot) -> bool {
         let is_kept = |replica: &Replica| {
-            replica.dropped.is_empty() || self.record(dot).is_none_or(|known| !replica.dropped.contains(&slot_of(&known.key)))
+            replica.dropped.is_empty() || self.record(dot).is_none_or(|known| !replica.dropped.contains(slot_of(&known.key)))
         };
         self.get(node).is_some_and(|replica| replica.recovered.contains(dot) && is_kept(replica))
     }

@@ -22,11 +22,15 @@ pub fn check(replicas: &Replicas, node: NodeId, stable: Hlc) -> Result<(), Viola
     let Some(namer) = replicas.get(node) else { return Ok(()) };
     for writer in replicas.writers() {
         for (dot, known) in replicas.records_between(writer, replicas.stable(), stable) {
-            let lacks = |member: NodeId| !replicas.has(member, dot) && !replicas.is_superseded(member, dot);
-            let counts = |replica: &Replica| !replica.is_behind() && namer.waits_for(replica.actor);
             let owner = namer.config.shard_of(&known.key);
-            let must = |replica: &Replica| counts(replica) && replica.shard == owner && replica.must_hold_stable(dot, known);
-            let behind = replicas.iter().find(|(member, replica)| must(replica) && lacks(*member));
+            let counts = |replica: &Replica| !replica.is_behind() && namer.waits_for(replica.actor);
+            let must = |replica: &Replica| counts(replica) && replica.must_hold_stable(dot, known);
+            // Few lack anything: so that is asked first.
+            let lacks = |member: NodeId| {
+                !known.applied_at.contains(member) && !replicas.has(member, dot) && !replicas.is_superseded(member, dot)
+            };
+            let mut of_owner = replicas.iter().filter(|(_, replica)| replica.shard == owner);
+            let behind = of_owner.find(|(member, replica)| lacks(*member) && must(replica));
             if let Some((member, _)) = behind {
                 let evidence = format!("{node} names {stable}, and {member} has not applied {dot} ({})", known.key);
                 return Err(Property::StableIsEverywhere.violated(evidence));

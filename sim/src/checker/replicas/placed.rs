@@ -20,7 +20,7 @@ impl Replica {
             shard,
             config,
             copied: None,
-            dropped: std::collections::BTreeSet::new(),
+            dropped: SlotSet::default(),
             promised: VersionVector::default(),
             recovered: VersionVector::default(),
             answered: Hlc::ZERO,
@@ -39,7 +39,9 @@ impl Replica {
     /// What it finds on its disk is of the slots that it keeps now.
     pub(super) fn note_what_is_kept(&mut self) {
         let kept = self.config.kept_by(self.shard);
-        self.dropped = (0..SLOTS).map(Slot).filter(|slot| !kept.contains(*slot)).collect();
+        let ends = std::iter::once(0).chain(kept.ranges().map(|range| range.end));
+        let starts = kept.ranges().map(|range| range.start).chain([SLOTS]);
+        self.dropped = ends.zip(starts).map(|(end, start)| end..start).collect();
     }
 
     /// Whether a slot is still to come, as far as this replica knows.
@@ -111,10 +113,8 @@ impl Replicas {
     }
 
     /// Everybody who has a record.
-    pub fn writers(&self) -> Vec<ActorId> {
-        let mut writers: Vec<ActorId> = self.records.iter().map(|(dot, _)| dot.actor).collect();
-        writers.dedup();
-        writers
+    pub fn writers(&self) -> impl Iterator<Item = ActorId> {
+        self.records.writers()
     }
 
     /// A node works by another config: its replica becomes another one, or drops slots, or is to get some.
@@ -128,16 +128,16 @@ impl Replicas {
             return self.begin_anew(node);
         }
         let kept = config.kept_by(replica.shard);
-        let gone: Vec<Slot> = before.kept_by(replica.shard).slots().filter(|slot| !kept.contains(*slot)).collect();
+        let gone: SlotSet = before.kept_by(replica.shard).slots().filter(|slot| !kept.contains(*slot)).collect();
         let begun = |config: &Config| config.migration().map(|migration| migration.begun);
         if begun(config).is_some() && begun(&before) != begun(config) {
             replica.forget_sources();
         }
         if !gone.is_empty() {
-            replica.dropped.extend(gone.iter().copied());
-            replica.winners.retain(|key, _| !gone.contains(&slot_of(key)));
-            replica.installed.retain(|key, _| !gone.contains(&slot_of(key)));
-            self.forget_at(node, |known| gone.contains(&slot_of(&known.key)));
+            replica.dropped = replica.dropped.union(&gone);
+            replica.winners.retain(|key, _| !gone.contains(slot_of(key)));
+            replica.installed.retain(|key, _| !gone.contains(slot_of(key)));
+            self.forget_at(node, |known| gone.contains(slot_of(&known.key)));
         }
     }
 
@@ -152,7 +152,7 @@ impl Replicas {
 
     /// Whether a replica held a record of a slot that it has dropped since.
     pub fn gave_away(&self, node: NodeId, dot: Dot) -> bool {
-        let dropped = |known: &Known| self.get(node).is_some_and(|replica| replica.dropped.contains(&slot_of(&known.key)));
+        let dropped = |known: &Known| self.get(node).is_some_and(|replica| replica.dropped.contains(slot_of(&known.key)));
         self.record(dot).is_some_and(|known| known.held_at.contains(node) && dropped(known))
     }
 
