@@ -88,6 +88,11 @@ impl Litmus {
         self.begin(session, key, Kind::Put, Some(OperationId(77)))
     }
 
+    /// A delete with an idempotency key that is on its way.
+    pub fn begin_named_delete(&mut self, session: u16, key: &str) -> OpId {
+        self.begin(session, key, Kind::Delete, Some(OperationId(77)))
+    }
+
     /// The client sends it again.
     pub fn retry(&mut self, op: OpId) {
         self.judge.retry(op);

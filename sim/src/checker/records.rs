@@ -64,6 +64,10 @@ impl Nodes {
         self.0.contains(&node)
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Says whether it was not there.
     pub fn insert(&mut self, node: NodeId) -> bool {
         let is_new = !self.contains(node);

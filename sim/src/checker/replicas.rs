@@ -4,6 +4,7 @@
 //! the set of records that it has applied, so that it can be compared with what the replica says.
 
 mod placed;
+mod winners;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -295,39 +296,6 @@ impl Replicas {
         let Some(known) = self.record(dot).filter(|_| !self.is_lost(dot)) else { return true };
         let winner = self.get(node).and_then(|replica| replica.winners.get(&known.key)).map(|winner| self.place(*winner));
         winner.max(self.collected.get(&known.key).copied()) >= Some(self.place(dot))
-    }
-
-    /// The place of a record in last-writer-wins, as far as is known anywhere: of two records of one operation, the smaller's.
-    pub fn place(&self, dot: Dot) -> Order {
-        let twins = self.record(dot).into_iter().flat_map(|known| self.records.twins(known));
-        twins.map(|(twin, _)| Order::from(twin)).min().unwrap_or(Order::from(dot))
-    }
-
-    /// What must win at a replica, by the set of records that it has applied and nothing else. From the largest record down: a record
-    /// has no larger place than its own, so that below the winner nothing is left to look at.
-    pub fn winner_by_set(&self, node: NodeId, key: &str) -> Option<Order> {
-        let recovered = self.get(node).map(|replica| &replica.recovered);
-        let has = |(dot, known): &(Dot, &Known)| {
-            let by_vector = || recovered.is_some_and(|recovered| recovered.contains(*dot)) && !self.is_lost(*dot);
-            known.applied_at.contains(node) || by_vector()
-        };
-        let mut winner = None;
-        for record in self.records.of_key(key).rev() {
-            let own = Some(Order::from(record.0));
-            if own <= winner {
-                break;
-            }
-            if has(&record) {
-                let smallest = self.records.twins(record.1).filter(has).map(|(twin, _)| Order::from(twin)).min();
-                winner = winner.max(smallest.or(own));
-            }
-        }
-        winner
-    }
-
-    /// The place of the winner that a replica had last.
-    pub fn last_winner(&self, node: NodeId, key: &str) -> Option<Order> {
-        self.get(node)?.winners.get(key).map(|dot| self.place(*dot))
     }
 
     /// Notes the winner that a replica reports.

@@ -27,8 +27,13 @@ pub fn check(replicas: &Replicas, node: NodeId, write: &Write, winner: Order) ->
 
 #[cfg(test)]
 mod tests {
+    use causeway::{
+        clock::{Dot, Hlc},
+        id::ActorId,
+    };
+
     use super::*;
-    use crate::checker::litmus::{Litmus, blame};
+    use crate::checker::litmus::{Litmus, Moving, blame};
 
     #[test]
     fn the_last_to_arrive_must_not_win() {
@@ -53,5 +58,28 @@ mod tests {
         run.retry(twice);
         run.apply_put(twice, 0, 10);
         assert_eq!(blame(run.replicate_with_winner(twice, 2, 1, 30)), Some(Property::SameSetSameState));
+    }
+    #[test]
+    fn a_twin_that_somebody_still_holds_keeps_its_place() {
+        let mut run = Litmus::new();
+        let twice = run.begin_named_put(0, "x");
+        run.apply_put(twice, 0, 10);
+        run.replicate(twice, 1).unwrap();
+        run.retry(twice);
+        run.apply_put(twice, 2, 20);
+        run.judge.may_lose(NodeId(1));
+        run.judge.destroy(NodeId(0));
+        let second = Dot { actor: ActorId(2), hlc: Hlc(20) };
+        assert_eq!(run.judge.replicas().place(second).hlc, Hlc(10));
+    }
+
+    #[test]
+    fn what_nobody_has_any_more_does_not_come_with_the_base() {
+        for is_lost in [false, true] {
+            let mut run = if is_lost { Moving::after_a_loss() } else { Moving::after_a_retirement() };
+            run.copy_everywhere();
+            let expected = (!is_lost).then_some(Property::StampsNeverGoBack);
+            assert_eq!(blame(run.apply_older_at_a_taker()), expected, "lost: {is_lost}");
+        }
     }
 }

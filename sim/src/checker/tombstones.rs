@@ -40,7 +40,7 @@ pub fn check(replicas: &Replicas, node: NodeId, key: &Key, order: Order) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checker::litmus::{Litmus, blame};
+    use crate::checker::litmus::{Litmus, Moving, blame};
 
     #[test]
     fn a_tombstone_dropped_while_something_older_is_on_its_way() {
@@ -84,5 +84,12 @@ mod tests {
         run.judge.may_lose(NodeId(2));
         run.recover(2, 1, 0).unwrap();
         assert_eq!(blame(run.collect(0, "x", 0, 10)), None);
+    }
+    #[test]
+    fn a_delete_whose_first_record_was_cut_off_is_dropped_in_the_second_s_place() {
+        let mut run = Moving::before_a_cut_of_a_twin();
+        assert_eq!(blame(run.collect_the_twin()), Some(Property::NothingReturnsFromTheDead), "its place is the first's yet");
+        run.cut().unwrap();
+        assert_eq!(blame(run.collect_the_twin()), None);
     }
 }

@@ -42,6 +42,45 @@ impl Moving {
         moving
     }
 
+    /// The same with a record that nobody has any more.
+    pub fn after_a_loss() -> Self {
+        let mut moving = Self::new();
+        let writer = moved_writer();
+        moving.run.put(0, &moved_key(), writer.0, 10);
+        moving.run.judge.destroy(NodeId(writer.0));
+        moving.adopt_until(|config| config.migration().is_some());
+        moving
+    }
+
+    /// A new owner applies an older record of the key that moves, and says that it wins.
+    pub fn apply_older_at_a_taker(&mut self) -> Result<(), Violation> {
+        let source = self.config().replicas(ShardId(0)).next().expect("somebody gives").actor;
+        let op = self.run.begin_put(1, &moved_key());
+        self.run.try_apply_put(op, source.0, 5)?;
+        let taker = self.takers()[0].0;
+        self.run.replicate_with_winner(op, taker, source.0, 5)
+    }
+
+    /// Node 3 is gone with the first record of a delete; the others have the second.
+    pub fn before_a_cut_of_a_twin() -> Self {
+        let mut moving = Self::new();
+        let op = moving.run.begin_named_delete(0, "k");
+        moving.run.apply_put(op, 3, 10);
+        moving.run.retry(op);
+        moving.run.apply_put(op, 0, 20);
+        for node in 1..3 {
+            moving.run.replicate(op, node).unwrap();
+        }
+        moving.record = Some(op);
+        moving.adopt(&Change::Remove { node: NodeId(3), how: Departure::Cut }).unwrap();
+        moving
+    }
+
+    /// The second record of the delete is dropped.
+    pub fn collect_the_twin(&mut self) -> Result<(), Violation> {
+        self.run.collect(0, "k", 0, 20)
+    }
+
     /// Node 3 is gone; another one has a record of it, which it says or does not.
     pub fn before_a_cut(has_more: bool) -> Self {
         let mut moving = Self::new();

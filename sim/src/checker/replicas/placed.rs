@@ -190,7 +190,8 @@ impl Replicas {
             Some(actor) if actor.shard == replica.shard && known.epoch < begun => true,
             Some(_) => replica.promised.contains(dot),
         };
-        let came = |dot, known: &Known| is_before(dot, known) && replica.must_be_getting(slot_of(&known.key));
+        let came =
+            |dot, known: &Known| !self.is_lost(dot) && is_before(dot, known) && replica.must_be_getting(slot_of(&known.key));
         let superseded: Vec<Dot> = self
             .all()
             .filter(|(dot, known)| came(*dot, known) && !self.has(node, *dot) && self.is_superseded(node, *dot))
