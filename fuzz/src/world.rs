@@ -1,12 +1,12 @@
-//! One node behind its HTTP router, in a world without a network whose time passes only while everybody waits.
+//! One node behind its HTTP API, in a world without a network whose time passes only while everybody waits.
 
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, http::{Request, Uri}};
+use axum::{body::Body, http::{Request, Uri}};
 use bytes::Bytes;
 use causeway::{
     clock::TokenKeys,
-    http::{App, HttpMetrics, KEY_PREFIX, Limits, decode_key, key_path, router},
+    http::{Api, App, HttpMetrics, KEY_PREFIX, Limits, decode_key, key_path},
     id::NodeId,
     node::{Now, Settings},
     placement::{Config, Founding},
@@ -19,7 +19,6 @@ use causeway::{
 };
 use http_body_util::BodyExt;
 use tokio::{runtime::Runtime, time::Instant};
-use tower::ServiceExt;
 
 #[expect(dead_code, reason = "the tests of the journal do more with it")]
 #[path = "../../tests/journal/disk.rs"]
@@ -51,7 +50,7 @@ impl Answer {
 /// A node with a client.
 pub struct Web {
     runtime: Runtime,
-    router: Router,
+    api: Api,
     /// What a session has seen that has put the key that is kept.
     metadata: String,
 }
@@ -66,8 +65,8 @@ impl Web {
     /// A node alone in its cluster, that serves.
     pub fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
-        let router = runtime.block_on(serve());
-        let mut web = Self { runtime, router, metadata: String::new() };
+        let api = runtime.block_on(serve());
+        let mut web = Self { runtime, api, metadata: String::new() };
         let answer = web.send(Request::put(key_path(KEPT)), br#"{"value":1}"#).expect("a legal request");
         assert_eq!(answer.status, 201, "{answer:?}");
         let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
@@ -75,7 +74,7 @@ impl Web {
         web
     }
 
-    /// Has a request answered. What is no HTTP is not: it does not come as far as the router.
+    /// Has a request answered. What is no HTTP is not: it does not come as far as the API.
     pub fn ask(&self, line: &[u8], headers: &[u8], body: &[u8]) -> Option<Answer> {
         let line = str::from_utf8(line).ok()?;
         let (method, path) = line.split_once(' ')?;
@@ -102,7 +101,7 @@ impl Web {
     fn send(&self, request: axum::http::request::Builder, body: &[u8]) -> Option<Answer> {
         let request = request.body(Body::from(body.to_vec())).ok()?;
         self.runtime.block_on(async {
-            let Ok(response) = self.router.clone().oneshot(request).await;
+            let response = self.api.answer(request).await;
             let status = response.status().as_u16();
             let body = response.into_body().collect().await.expect("it is in memory").to_bytes();
             Some(Answer { status, body })
@@ -110,7 +109,7 @@ impl Web {
     }
 }
 
-async fn serve() -> Router {
+async fn serve() -> Api {
     let config = Config::found(&Founding { view: vec![ADDRESS.to_owned()], shard_count: 1 }).expect("one shard");
     let tokens = Arc::new(TokenKeys::default().of_cluster(config.cluster()));
     let env = Memory { disk: TestDisk::default(), began: Instant::now() };
@@ -133,7 +132,7 @@ async fn serve() -> Router {
         more_metrics: None,
     };
     tokio::time::sleep(Duration::from_secs(5)).await;
-    router(app)
+    Api::new(app)
 }
 
 /// A world of memory and of time that is skipped.

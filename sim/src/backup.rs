@@ -1,4 +1,4 @@
-//! Takes a backup of a cluster as `causeway backup` does: the same requests to the same nodes, over the same router. One attempt only,
+//! Takes a backup of a cluster as `causeway backup` does: the same requests to the same nodes, over the same API. One attempt only,
 //! and no patience with nodes that are paused or gone.
 
 use std::collections::BTreeMap;

@@ -6,13 +6,12 @@
 use std::{collections::BTreeSet, fmt, ops::RangeInclusive};
 
 use axum::{
-    Router,
     body::Body,
     http::{Request, Response},
 };
 use bytes::Bytes;
+use causeway::http::Api;
 use http_body_util::BodyExt;
-use tower::ServiceExt;
 
 use crate::streams::Chance;
 
@@ -96,10 +95,9 @@ impl fmt::Display for NoAnswer {
     }
 }
 
-/// Has a node's router answer one request, as its accept loop would.
-pub(crate) async fn serve(router: Router, request: Request<Bytes>) -> Response<Bytes> {
-    let Ok(response) = router.oneshot(request.map(Body::from)).await;
-    let (head, body) = response.into_parts();
+/// Has a node answer one request, as its accept loop would.
+pub(crate) async fn serve(api: &Api, request: Request<Bytes>) -> Response<Bytes> {
+    let (head, body) = api.answer(request.map(Body::from)).await.into_parts();
     let body = body.collect().await.expect("a body made in memory is whole").to_bytes();
     Response::from_parts(head, body)
 }

@@ -1,4 +1,4 @@
-//! A whole cluster in one simulated world: the driver and the HTTP router of production on each node, and clients around them.
+//! A whole cluster in one simulated world: the driver and the HTTP API of production on each node, and clients around them.
 
 use std::{
     collections::BTreeMap,
@@ -7,14 +7,11 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    Router,
-    http::{Request, Response},
-};
+use axum::http::{Request, Response};
 use bytes::Bytes;
 use causeway::{
     clock::TokenKeys,
-    http::{App, HttpMetrics, Limits, router},
+    http::{Api, App, HttpMetrics, Limits},
     id::NodeId,
     message::Frame,
     node::{Settings, Status},
@@ -106,7 +103,7 @@ enum Front {
     #[default]
     Closed,
     /// A process that listens.
-    Open { handle: Handle, router: Router },
+    Open { handle: Handle, api: Api },
     /// The last process could not start.
     Failed(JournalError),
 }
@@ -297,8 +294,8 @@ impl Cluster {
 
     /// Hands a request to a node's process; `None` when none listens.
     fn accept(&self, node: NodeId, request: Request<Bytes>) -> Option<oneshot::Receiver<Response<Bytes>>> {
-        let router = match &self.fronts()[row(node)] {
-            Front::Open { router, .. } => router.clone(),
+        let api = match &self.fronts()[row(node)] {
+            Front::Open { api, .. } => api.clone(),
             Front::Closed | Front::Failed(_) => return None,
         };
         let (reply, answer) = oneshot::channel();
@@ -306,7 +303,7 @@ impl Cluster {
         self.world.spawn_on(node, async move {
             turn.await;
             // A client that gave up needs no answer.
-            let _ = reply.send(serve(router, request).await);
+            let _ = reply.send(serve(&api, request).await);
         });
         Some(answer)
     }
@@ -342,8 +339,8 @@ impl Cluster {
         match started {
             Ok(started) => {
                 config_log.iter().for_each(|log| tell_members(&env, log, &started.handle));
-                let router = router(App { config_log, ..self.app(env, started.handle.clone()) });
-                self.set_front(node, Front::Open { handle: started.handle, router });
+                let api = Api::new(App { config_log, ..self.app(env, started.handle.clone()) });
+                self.set_front(node, Front::Open { handle: started.handle, api });
             }
             Err(error) => {
                 self.world.note(Entry::Fault(&format_args!("{node} cannot start: {error}")));

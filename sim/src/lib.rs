@@ -3,7 +3,7 @@
 //! ```text
 //!   seeded      one run, one seed, one fresh thread          streams   one random stream a purpose
 //!     |
-//!   cluster     production's driver and router on each node, clients around them
+//!   cluster     production's driver and HTTP API on each node, clients around them
 //!     |
 //!   world       network, disks and clocks that lie            trace     what happened, as text and as one number
 //!     |

@@ -97,7 +97,8 @@ async fn worked(lie: Lie, seconds: u64) -> (Arc<Run>, Tally, watch::Sender<bool>
     let token = TokenKeys::default().of_cluster(config.cluster()).seal(&Token::default());
     let liar = Arc::new(Liar { token, lie, values: Mutex::default() });
     let router = Router::new().route("/kvs/{key}", get(read).put(write).delete(delete)).with_state(liar);
-    let server = Server { router, settings: AcceptSettings::default(), metrics: Arc::new(HttpMetrics::default()), tls: None };
+    let (settings, metrics) = (AcceptSettings::default(), Arc::new(HttpMetrics::default()));
+    let server = Server { api: router.into(), settings, metrics, tls: None };
     let stop = watch::Sender::new(false);
     tokio::spawn(server.run(listener, stop.subscribe()));
     let (span, rest) = (Duration::from_secs(seconds), Duration::from_millis(5));

@@ -13,7 +13,7 @@ use super::{
     plan::Plan,
 };
 use crate::{
-    http::{Access, Client, Door, HttpMetrics, Outgoing, Server, guarded_waiting_router, waiting_router},
+    http::{Access, Api, Client, Door, HttpMetrics, Outgoing, Server},
     placement::Config,
     runtime::tokio::{Called, Introduction, peer_address, who_belongs},
 };
@@ -30,12 +30,12 @@ pub(super) async fn join(plan: &Plan, clients: TcpListener) -> Result<(Place, Tc
     tracing::info!(view = %plan.view.join(","), "waiting to be told which cluster this is");
     let clients = clients.into_std()?;
     let stopping = watch::Sender::new(false);
-    let router = match &plan.security {
-        Some(security) => guarded_waiting_router(&plan.address, security.guard(Door::Clients)),
-        None => waiting_router(&plan.address),
+    let api = match &plan.security {
+        Some(security) => Api::guarded_waiting(&plan.address, security.guard(Door::Clients)),
+        None => Api::waiting(&plan.address),
     };
     let tls = plan.security.as_ref().map(|security| security.clients.clone());
-    let server = Server { router, settings: plan.accept, metrics: Arc::new(HttpMetrics::default()), tls };
+    let server = Server { api, settings: plan.accept, metrics: Arc::new(HttpMetrics::default()), tls };
     let waiting = tokio::spawn(server.run(TcpListener::from_std(clients.try_clone()?)?, stopping.subscribe()));
     let place = ask_around(plan).await;
     stopping.send_replace(true);

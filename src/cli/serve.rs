@@ -24,7 +24,7 @@ use super::{
     stop::{StopCause, StopSignal},
 };
 use crate::{
-    http::{App, Door, HttpMetrics, Server, guarded_router, router},
+    http::{Api, App, Door, HttpMetrics, Server},
     runtime::{
         ConfigLog, Env, Handle, StartPlan, Started,
         journal::JournalStats,
@@ -175,10 +175,10 @@ fn servers(plan: &Plan, node: &Running, doors: Doors) -> Vec<(Server, TcpListene
     let app = app(plan, node);
     let Some(security) = &plan.security else {
         let metrics = app.metrics.clone();
-        return vec![(Server { router: router(app), settings: plan.accept, metrics, tls: None }, doors.clients)];
+        return vec![(Server { api: Api::new(app), settings: plan.accept, metrics, tls: None }, doors.clients)];
     };
     let secure = |door| Server {
-        router: guarded_router(app.clone(), security.guard(door)),
+        api: Api::guarded(app.clone(), security.guard(door)),
         settings: plan.accept,
         metrics: app.metrics.clone(),
         tls: Some(security.clients.clone()),

@@ -1,11 +1,10 @@
 //! Reading a request's body within a bound.
 
-use std::error::Error;
+use std::{error::Error, pin::pin};
 
-use axum::{body::Body, http::HeaderMap, http::header};
+use axum::{body::HttpBody, http::HeaderMap, http::header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::body::Body as _;
 
 use super::error::HttpError;
 
@@ -20,8 +19,15 @@ const DRAINED_MULTIPLE: usize = 8;
 #[error("body did not arrive in time")]
 pub struct BodyTimedOut;
 
+/// Why a body ended early, as whoever sends it says.
+pub(super) type BodyError = Box<dyn Error + Send + Sync>;
+
 /// A whole body that may carry a value of this size.
-pub(super) async fn read(headers: &HeaderMap, mut body: Body, max_value_bytes: usize) -> Result<Bytes, HttpError> {
+pub(super) async fn read<B>(headers: &HeaderMap, body: B, max_value_bytes: usize) -> Result<Bytes, HttpError>
+where
+    B: HttpBody<Data = Bytes, Error: Into<BodyError>>,
+{
+    let mut body = pin!(body);
     let limit_bytes = max_value_bytes.saturating_add(ENVELOPE_BYTES);
     let too_large = HttpError::BodyTooLarge { limit_bytes };
     // Such a client waits for leave to send, and there is nothing to drain.
@@ -31,7 +37,7 @@ pub(super) async fn read(headers: &HeaderMap, mut body: Body, max_value_bytes: u
     let mut parts = Parts::default();
     let mut seen_bytes = 0usize;
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|error| classify(&error))?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|error| classify(&*error.into()))?.into_data() else { continue };
         seen_bytes = seen_bytes.saturating_add(data.len());
         if seen_bytes <= limit_bytes {
             parts.push(data);
@@ -66,7 +72,7 @@ impl Parts {
     }
 }
 
-fn classify(error: &axum::Error) -> HttpError {
+fn classify(error: &(dyn Error + 'static)) -> HttpError {
     let mut source: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = source {
         if error.is::<BodyTimedOut>() {

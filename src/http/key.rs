@@ -1,7 +1,7 @@
 //! Keys in paths.
 //!
 //! A key is the one path segment after `/kvs/`, percent-encoded. It is decoded here, once, from the segment as it was sent: the
-//! router's own decoding would refuse or merge what is a legal key (`%2e%2e%2f` is the key `../`). A key never becomes a file name.
+//! decoding of routers would refuse or merge what is a legal key (`%2e%2e%2f` is the key `../`). A key never becomes a file name.
 
 use thiserror::Error;
 

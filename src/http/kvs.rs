@@ -3,19 +3,20 @@
 //! Everything that makes a request illegal is decided here, before the node hears of it. Values stay JSON text from the body to the
 //! store and back, so that type and content come back unchanged.
 
-use std::{borrow::Cow, sync::Arc};
+use std::borrow::Cow;
 
 use axum::{
-    extract::{Request as HttpRequest, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    body::{Body, HttpBody},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts},
+    response::Response,
 };
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    App, body,
+    App,
+    body::{self, BodyError},
     error::HttpError,
     json::{parse_object, present, text_of},
     key::{KEY_PREFIX, KeyError, decode_key},
@@ -46,21 +47,28 @@ struct KeyBody<'a> {
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// A request whose key and body could be read.
-struct Parsed {
+pub(super) struct Parsed {
     key: Key,
-    headers: HeaderMap,
     body: Bytes,
 }
 
-pub(super) async fn get(State(app): State<Arc<App>>, request: HttpRequest) -> Result<Response, HttpError> {
-    let parsed = parse(&app, request).await?;
-    let token = open_token(&app.tokens, parse_object::<KeyBody>(&parsed.body)?.metadata)?;
-    ask(&app, KeyRequest { key: parsed.key, token, command: Command::Get }).await
+/// The body is read before the key is judged, so that an answer does not meet a client that is still sending.
+pub(super) async fn parse<B>(app: &App, head: &Parts, body: B) -> Result<Parsed, HttpError>
+where
+    B: HttpBody<Data = Bytes, Error: Into<BodyError>>,
+{
+    let body = body::read(&head.headers, body, app.limits.max_value_bytes).await;
+    let segment = head.uri.path().strip_prefix(KEY_PREFIX).ok_or(KeyError::Empty)?;
+    Ok(Parsed { key: decode_key(segment)?, body: body? })
 }
 
-pub(super) async fn put(State(app): State<Arc<App>>, request: HttpRequest) -> Result<Response, HttpError> {
-    let parsed = parse(&app, request).await?;
-    let members: KeyBody = parse_object(&parsed.body)?;
+pub(super) async fn get(app: &App, Parsed { key, body }: Parsed) -> Result<Response, HttpError> {
+    let token = open_token(&app.tokens, parse_object::<KeyBody>(&body)?.metadata)?;
+    ask(app, KeyRequest { key, token, command: Command::Get }).await
+}
+
+pub(super) async fn put(app: &App, head: &Parts, Parsed { key, body }: Parsed) -> Result<Response, HttpError> {
+    let members: KeyBody = parse_object(&body)?;
     let value = members.value.ok_or(HttpError::NoValue)?.get();
     let token = open_token(&app.tokens, members.metadata)?;
     let limit_bytes = app.limits.max_value_bytes;
@@ -69,32 +77,23 @@ pub(super) async fn put(State(app): State<Arc<App>>, request: HttpRequest) -> Re
     }
     // Copied: a slice would keep the whole body alive for as long as the value.
     let value = Value::json(Bytes::copy_from_slice(value.as_bytes()));
-    let command = write(&app, &parsed, Some(value))?;
-    ask(&app, KeyRequest { key: parsed.key, token, command }).await
+    let command = write(app, &key, &head.headers, Some(value))?;
+    ask(app, KeyRequest { key, token, command }).await
 }
 
-pub(super) async fn delete(State(app): State<Arc<App>>, request: HttpRequest) -> Result<Response, HttpError> {
-    let parsed = parse(&app, request).await?;
-    let token = open_token(&app.tokens, parse_object::<KeyBody>(&parsed.body)?.metadata)?;
-    let command = write(&app, &parsed, None)?;
-    ask(&app, KeyRequest { key: parsed.key, token, command }).await
+pub(super) async fn delete(app: &App, head: &Parts, Parsed { key, body }: Parsed) -> Result<Response, HttpError> {
+    let token = open_token(&app.tokens, parse_object::<KeyBody>(&body)?.metadata)?;
+    let command = write(app, &key, &head.headers, None)?;
+    ask(app, KeyRequest { key, token, command }).await
 }
 
-/// The body is read before the key is judged, so that an answer does not meet a client that is still sending.
-async fn parse(app: &App, request: HttpRequest) -> Result<Parsed, HttpError> {
-    let (head, body) = request.into_parts();
-    let body = body::read(&head.headers, body, app.limits.max_value_bytes).await;
-    let segment = head.uri.path().strip_prefix(KEY_PREFIX).ok_or(KeyError::Empty)?;
-    Ok(Parsed { key: decode_key(segment)?, headers: head.headers, body: body? })
-}
-
-fn write(app: &App, parsed: &Parsed, value: Option<Value>) -> Result<Command, HttpError> {
+fn write(app: &App, key: &Key, headers: &HeaderMap, value: Option<Value>) -> Result<Command, HttpError> {
     let config = app.handle.config();
-    let members = config.replicas(config.shard_of(&parsed.key)).count();
+    let members = config.replicas(config.shard_of(key)).count();
     Ok(Command::Write {
         value,
-        operation: write_headers::operation(&parsed.headers)?,
-        write_concern: write_headers::write_concern(&parsed.headers, members)?,
+        operation: write_headers::operation(headers)?,
+        write_concern: write_headers::write_concern(headers, members)?,
     })
 }
 
@@ -140,8 +139,9 @@ fn respond(app: &App, answer: &KeyAnswer) -> Response {
         shard.as_bytes(),
         br#""}"#,
     ];
-    let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-    let mut response = (status, json, parts.concat()).into_response();
+    let mut response = Response::new(Body::from(parts.concat()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if answer.has_gap {
         response.headers_mut().insert(CAUSAL_GAP, HeaderValue::from_static("evicted"));
     }

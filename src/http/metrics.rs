@@ -1,10 +1,13 @@
 //! What HTTP itself counts. What the node knows of itself is read at each scrape, in `scrape`.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    fmt::{self, Write as _},
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use axum::http::{HeaderValue, Method, StatusCode};
 use prometheus_client::{
-    encoding::EncodeLabelSet,
+    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
@@ -19,15 +22,15 @@ const TOKEN_BUCKETS: [f64; 9] = [16.0, 32.0, 48.0, 64.0, 100.0, 200.0, 400.0, 80
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
-    route: &'static str,
-    method: &'static str,
+    route: Route,
+    method: MethodLabel,
     status: u16,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LatencyLabels {
-    route: &'static str,
-    method: &'static str,
+    route: Route,
+    method: MethodLabel,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -105,7 +108,7 @@ impl HttpMetrics {
     }
 
     pub(super) fn saw_request(&self, seen: &Seen<'_>) {
-        let (route, method) = (seen.route.path(), method_label(seen.method));
+        let (route, method) = (seen.route, seen.method.into());
         self.requests.get_or_create(&RequestLabels { route, method, status: seen.status.as_u16() }).inc();
         self.latency.get_or_create(&LatencyLabels { route, method }).observe(seen.latency_us as f64 / 1e6);
     }
@@ -137,16 +140,51 @@ impl HttpMetrics {
     }
 }
 
-/// Methods are the client's to invent; labels are not.
-fn method_label(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::PUT => "PUT",
-        Method::DELETE => "DELETE",
-        Method::POST => "POST",
-        Method::PATCH => "PATCH",
-        Method::OPTIONS => "OPTIONS",
-        _ => "other",
+impl EncodeLabelValue for Route {
+    fn encode(&self, encoder: &mut LabelValueEncoder) -> fmt::Result {
+        encoder.write_str(self.path())
+    }
+}
+
+/// Methods are the client's to invent; labels are not. A number, and not a text, since it is hashed twice for each request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum MethodLabel {
+    Get,
+    Head,
+    Put,
+    Delete,
+    Post,
+    Patch,
+    Options,
+    Other,
+}
+
+impl From<&Method> for MethodLabel {
+    fn from(method: &Method) -> Self {
+        match *method {
+            Method::GET => Self::Get,
+            Method::HEAD => Self::Head,
+            Method::PUT => Self::Put,
+            Method::DELETE => Self::Delete,
+            Method::POST => Self::Post,
+            Method::PATCH => Self::Patch,
+            Method::OPTIONS => Self::Options,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl EncodeLabelValue for MethodLabel {
+    fn encode(&self, encoder: &mut LabelValueEncoder) -> fmt::Result {
+        encoder.write_str(match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+            Self::Post => "POST",
+            Self::Patch => "PATCH",
+            Self::Options => "OPTIONS",
+            Self::Other => "other",
+        })
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue},
+    http::{HeaderMap, HeaderName, HeaderValue, Method},
     middleware::Next,
     response::Response,
 };
@@ -14,20 +14,38 @@ use super::{App, Route, error::Cause, metrics::Seen};
 const REQUEST_NAME: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_NAME_BYTES: usize = 64;
 
-pub(super) async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let started_us = (app.clock)();
-    let name = given_name(request.headers()).unwrap_or_else(|| app.metrics.next_request_name());
-    let route = Route::matched(request.extensions().get().map(MatchedPath::as_str));
-    let method = request.method().clone();
-    let mut response = next.run(request).await;
-    let latency_us = (app.clock)().saturating_sub(started_us);
-    let seen = Seen { route, method: &method, status: response.status(), latency_us };
-    app.metrics.saw_request(&seen);
-    if let Some(Cause(cause)) = response.extensions().get() {
-        app.metrics.saw_refusal(cause);
+/// A request on its way.
+pub(super) struct Observation {
+    started_us: u64,
+    name: HeaderValue,
+    route: Route,
+    method: Method,
+}
+
+impl Observation {
+    pub(super) fn begin(app: &App, route: Route, method: &Method, headers: &HeaderMap) -> Self {
+        let name = given_name(headers).unwrap_or_else(|| app.metrics.next_request_name());
+        Self { started_us: (app.clock)(), name, route, method: method.clone() }
     }
-    log(&seen, &name, app.limits.slow_request_ms.saturating_mul(1_000));
-    response.headers_mut().insert(REQUEST_NAME, name);
+
+    pub(super) fn end(self, app: &App, response: &mut Response) {
+        let latency_us = (app.clock)().saturating_sub(self.started_us);
+        let seen = Seen { route: self.route, method: &self.method, status: response.status(), latency_us };
+        app.metrics.saw_request(&seen);
+        if let Some(Cause(cause)) = response.extensions().get() {
+            app.metrics.saw_refusal(cause);
+        }
+        log(&seen, &self.name, app.limits.slow_request_ms.saturating_mul(1_000));
+        response.headers_mut().insert(REQUEST_NAME, self.name);
+    }
+}
+
+/// Around whatever the router matched.
+pub(super) async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let route = Route::matched(request.extensions().get().map(MatchedPath::as_str));
+    let observation = Observation::begin(&app, route, request.method(), request.headers());
+    let mut response = next.run(request).await;
+    observation.end(&app, &mut response);
     response
 }
 

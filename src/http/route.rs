@@ -48,9 +48,8 @@ pub enum Route {
 }
 
 impl Route {
-    const SERVED: [Self; 19] = [
-        Self::Key,
-        Self::EmptyKey,
+    /// Those of the router. Keys do not go through it.
+    const ROUTED: [Self; 17] = [
         Self::View,
         Self::ShardIds,
         Self::NodeShardId,
@@ -70,7 +69,8 @@ impl Route {
         Self::Metrics,
     ];
 
-    /// As the router writes it. A key's is a catch-all, so that a raw `/` in a key is an illegal key and not an unknown path.
+    /// As the router writes it. Of keys, which do not go through it, the label only; a raw `/` in one is an illegal key and not an
+    /// unknown path.
     pub fn path(self) -> &'static str {
         match self {
             Self::Key => "/kvs/{*key}",
@@ -98,7 +98,7 @@ impl Route {
 
     /// The route that the router matched.
     pub fn matched(path: Option<&str>) -> Self {
-        Self::SERVED.into_iter().find(|route| path == Some(route.path())).unwrap_or(Self::Unknown)
+        Self::ROUTED.into_iter().find(|route| path == Some(route.path())).unwrap_or(Self::Unknown)
     }
 }
 

@@ -57,7 +57,7 @@ impl Running {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket");
         let (stop, stopped) = watch::channel(false);
-        let server = tokio::spawn(Server { router: fake.router.clone(), settings, metrics, tls }.run(listener, stopped));
+        let server = tokio::spawn(Server { api: fake.api.clone(), settings, metrics, tls }.run(listener, stopped));
         Self { fake, address, stop, server }
     }
 

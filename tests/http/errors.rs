@@ -30,6 +30,7 @@ async fn unknown_paths_are_404() {
 async fn wrong_methods_are_405_and_name_the_right_ones() {
     for (path, allowed) in [
         ("/kvs/a", "GET,HEAD,PUT,DELETE"),
+        ("/kvs/", "GET,HEAD,PUT,DELETE"),
         ("/view", "GET,HEAD,PUT,DELETE"),
         ("/shard/ids", "GET,HEAD"),
         ("/shard/members/s0", "GET,HEAD"),

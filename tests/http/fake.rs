@@ -8,12 +8,12 @@ use std::{
     },
 };
 
-use axum::{Router, body::Body, http};
+use axum::{body::Body, http};
 use bytes::Bytes;
 use causeway::{
     clock::{Dot, Hlc, Token, TokenKeys},
     error::Refusal,
-    http::{App, Guard, HttpMetrics, Limits, MoreMetrics, guarded_router, router},
+    http::{Api, App, Guard, HttpMetrics, Limits, MoreMetrics},
     id::{ActorId, Epoch, NodeId, ShardId},
     node::{Answer, BackupPart, Counters, KeyAnswer, NoBackup, Outcome, PeerStatus, Reply, Request, Status},
     placement::{Config, Founding},
@@ -23,7 +23,6 @@ use causeway::{
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio::sync::mpsc;
-use tower::ServiceExt;
 
 pub const SHARDS: u16 = 2;
 pub const MAX_VALUE_BYTES: usize = 1_000;
@@ -46,9 +45,9 @@ struct Script {
     asked: Vec<Request>,
 }
 
-/// A router and the fake node behind it.
+/// An API and the fake node behind it.
 pub struct Fake {
-    pub router: Router,
+    pub api: Api,
     pub handle: Handle,
     pub tokens: Arc<TokenKeys>,
     app: App,
@@ -113,12 +112,12 @@ impl Fake {
             clock: Arc::new(move || now_us.fetch_add(step_us.load(Ordering::Relaxed), Ordering::Relaxed)),
             more_metrics: Some(more),
         };
-        Self { router: router(app.clone()), handle, tokens, app, script, request_us }
+        Self { api: Api::new(app.clone()), handle, tokens, app, script, request_us }
     }
 
     /// The same behind a guard.
     pub fn guarded_by(self, guard: Guard) -> Self {
-        Self { router: guarded_router(self.app.clone(), guard), ..self }
+        Self { api: Api::guarded(self.app.clone(), guard), ..self }
     }
 
     /// A node that refuses everything.
@@ -143,7 +142,7 @@ impl Fake {
         self
     }
 
-    /// How long each request takes from now on, by the clock that the router is given.
+    /// How long each request takes from now on, by the clock that the API is given.
     pub fn takes_us(&self, request_us: u64) {
         self.request_us.store(request_us, Ordering::Relaxed);
     }
@@ -166,7 +165,7 @@ impl Fake {
     }
 
     pub async fn call(&self, request: http::Request<Body>) -> Got {
-        let response = self.router.clone().oneshot(request).await.expect("a router never fails");
+        let response = self.api.answer(request).await;
         let (head, body) = response.into_parts();
         let bytes = body.collect().await.expect("a whole body").to_bytes();
         let text = String::from_utf8(bytes.to_vec()).expect("UTF-8");

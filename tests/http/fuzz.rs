@@ -55,7 +55,7 @@ fn request() -> impl Strategy<Value = Option<http::Request<Body>>> {
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        // What is no HTTP does not come as far as the router.
+        // What is no HTTP does not come as far as the API.
         request.body(Body::from(body)).ok()
     })
 }

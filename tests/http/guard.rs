@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use axum::{body::Body, http};
 use causeway::{
-    http::{ClientTokens, Door, Guard, Role, guarded_waiting_router},
+    http::{Api, ClientTokens, Door, Guard, Role},
     node::{Answer, Outcome},
 };
 use serde_json::json;
-use tower::ServiceExt;
 
 use crate::fake::{Fake, Got, key_answer};
 
@@ -58,8 +57,12 @@ fn requests() -> Vec<(&'static str, &'static str, Option<Role>)> {
     let writes = ["PUT", "DELETE"].map(|method| (method, "/kvs/a", Some(Role::Write)));
     let changes = CHANGES.map(|(method, path)| (method, path, Some(Role::Admin)));
     let health = ["/livez", "/readyz"].map(|path| ("GET", path, None));
-    let odd =
-        [("GET", "/nowhere", Some(Role::Read)), ("GET", "/kvs/", Some(Role::Read)), ("POST", "/shard/ids", Some(Role::Admin))];
+    let odd = [
+        ("GET", "/nowhere", Some(Role::Read)),
+        ("GET", "/kvs/", Some(Role::Read)),
+        ("POST", "/shard/ids", Some(Role::Admin)),
+        ("POST", "/kvs/a", Some(Role::Write)),
+    ];
     [&looks[..], &writes, &changes, &health, &odd].concat()
 }
 
@@ -138,7 +141,7 @@ async fn a_scheme_has_no_case_and_who_is_refused_is_counted() {
 
 #[tokio::test]
 async fn a_node_that_waits_for_its_cluster_asks_too() {
-    let router = guarded_waiting_router("10.0.0.7:8090", guard(Door::Clients));
+    let api = Api::guarded_waiting("10.0.0.7:8090", guard(Door::Clients));
     for (path, token, status) in [
         ("/view", "read-token", 200),
         ("/view", "other-token", 401),
@@ -148,7 +151,7 @@ async fn a_node_that_waits_for_its_cluster_asks_too() {
     ] {
         let request = http::Request::builder().uri(path).header("authorization", format!("Bearer {token}"));
         let request = request.body(Body::empty()).expect("a legal request");
-        let response = router.clone().oneshot(request).await.expect("a router answers");
+        let response = api.answer(request).await;
         assert_eq!(response.status().as_u16(), status, "{path} with {token}");
     }
 }

@@ -42,12 +42,14 @@ async fn metrics_show_requests_refusals_and_the_node() {
     });
     fake.send("PUT", "/kvs/secret-key", json!({ "value": "secret-value" })).await;
     fake.raw("BREW", "/secret-path", "").await;
+    fake.raw("HEAD", "/kvs/", "").await;
     let got = fake.raw("GET", "/metrics", "").await;
     assert_eq!(got.status, 200);
     assert_eq!(got.headers["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
     for line in [
         r#"causeway_http_requests_total{route="/kvs/{*key}",method="PUT",status="201"} 1"#,
         r#"causeway_http_requests_total{route="unknown",method="other",status="404"} 1"#,
+        r#"causeway_http_requests_total{route="/kvs/",method="HEAD",status="400"} 1"#,
         r#"causeway_http_request_duration_seconds_count{route="/kvs/{*key}",method="PUT"} 1"#,
         r#"causeway_http_request_duration_seconds_sum{route="/kvs/{*key}",method="PUT"} 0.001"#,
         "causeway_token_characters_count 1",

@@ -215,3 +215,16 @@ async fn the_content_type_does_not_matter() {
         assert_eq!(got.status, 201);
     }
 }
+
+#[tokio::test]
+async fn a_head_is_a_get_that_only_says_how_long_its_answer_is() {
+    for (outcome, path) in
+        [(Outcome::Found(Value::json("1")), "/kvs/a"), (Outcome::Absent, "/kvs/a"), (Outcome::Absent, "/kvs/%")]
+    {
+        let fake = Fake::answering(key_answer(outcome));
+        let whole = fake.raw("GET", path, "").await;
+        let only_head = fake.raw("HEAD", path, "").await;
+        assert_eq!((only_head.status, only_head.text.as_str()), (whole.status, ""), "{path}");
+        assert_eq!(only_head.headers["content-length"], whole.text.len().to_string(), "{path}");
+    }
+}

@@ -1,4 +1,4 @@
-//! The router against a scripted node: every row of the course dialect, every error, and what an operator reads.
+//! The API against a scripted node: every row of the course dialect, every error, and what an operator reads.
 #![expect(clippy::disallowed_methods, reason = "sockets, tasks and timers of the real world are what is tested")]
 
 mod client;

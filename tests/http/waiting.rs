@@ -1,16 +1,15 @@
 //! A node that knows no cluster yet, and one that has no config log.
 
 use axum::{body::Body, http};
-use causeway::http::waiting_router;
+use causeway::http::Api;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use tower::ServiceExt;
 
 use crate::fake::Fake;
 
 async fn ask(method: &str, path: &str) -> (u16, Value) {
     let request = http::Request::builder().method(method).uri(path).body(Body::empty()).expect("a legal request");
-    let response = waiting_router("10.0.0.7:8090").oneshot(request).await.expect("a router answers");
+    let response = Api::waiting("10.0.0.7:8090").answer(request).await;
     let status = response.status().as_u16();
     let body = response.into_body().collect().await.expect("a whole body").to_bytes();
     (status, serde_json::from_slice(&body).expect("JSON"))

@@ -190,8 +190,8 @@ fn the_world_is_named_only_where_it_begins() {
     for code in ["use tokio::{net::TcpStream, sync::mpsc};", "tokio::time::sleep(d)", "use axum::Router;", "use madsim::x;"] {
         assert_eq!(complaints("src/runtime/driver.rs", code).len(), 1, "{code}");
     }
-    assert_eq!(complaints("src/http/router.rs", "use tokio::time;").len(), 1);
-    assert_eq!(complaints("src/http/router.rs", "#[cfg(feature = \"mutants\")]").len(), 1);
+    assert_eq!(complaints("src/http/api.rs", "use tokio::time;").len(), 1);
+    assert_eq!(complaints("src/http/api.rs", "#[cfg(feature = \"mutants\")]").len(), 1);
 }
 
 #[test]

@@ -10,7 +10,6 @@ use std::{
 };
 
 use axum::{
-    Router,
     body::Body,
     http::{Request, Response},
 };
@@ -26,7 +25,6 @@ use tokio::{
     sync::watch,
     time::{Sleep, sleep, timeout},
 };
-use tower::ServiceExt;
 
 use super::{
     AcceptSettings, ClientTls,
@@ -34,14 +32,14 @@ use super::{
     pace::{Bound, Exchange, PacedStream, Timer},
     screen::ScreenedStream,
 };
-use crate::http::{BodyTimedOut, HttpMetrics, guard::Shown};
+use crate::http::{Api, BodyTimedOut, HttpMetrics, guard::Shown};
 
 /// A body is read through a buffer of at least this size.
 const MIN_BUFFER_BYTES: usize = 64 << 10;
 
 /// Everything that one connection needs.
 pub(super) struct Connection {
-    pub router: Router,
+    pub api: Api,
     pub settings: AcceptSettings,
     pub metrics: Arc<HttpMetrics>,
     pub tls: Option<ClientTls>,
@@ -79,7 +77,7 @@ impl Connection {
     }
 
     async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin, shown: Option<Shown>) {
-        let Self { router, settings, metrics, tls: _, permit, mut stop } = self;
+        let Self { api, settings, metrics, tls: _, permit, mut stop } = self;
         let _permit = permit;
         let exchange = Arc::new(Exchange::new(&settings));
         let stream = ScreenedStream::new(PacedStream::new(stream, exchange.clone()));
@@ -87,7 +85,7 @@ impl Connection {
             if let Some(shown) = &shown {
                 request.extensions_mut().insert(shown.clone());
             }
-            answer(router.clone(), &exchange, &settings, request)
+            answer(&api, &exchange, &settings, request)
         });
         let mut connection = pin!(
             http1::Builder::new()
@@ -123,14 +121,14 @@ pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
 }
 
 async fn answer(
-    router: Router,
+    api: &Api,
     exchange: &Exchange,
     settings: &AcceptSettings,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let _answering = exchange.answering();
     let timeout = Duration::from_millis(settings.body_timeout_ms);
-    router.oneshot(request.map(|body| Body::new(BoundedBody { body, timeout, deadline: None }))).await
+    Ok(api.answer(request.map(|body| BoundedBody { body, timeout, deadline: None })).await)
 }
 
 fn failure_label(error: &hyper::Error) -> &'static str {

@@ -12,10 +12,7 @@
 //!
 //! The bounds on connections, overall and for one client, are for those that are many on purpose. A request whose length is given
 //! in two ways is refused before hyper reads it (`framing`, `screen`).
-#![expect(
-    clippy::disallowed_methods,
-    reason = "sockets and timers of the real world: in simulation the router is called directly"
-)]
+#![expect(clippy::disallowed_methods, reason = "sockets and timers of the real world: in simulation the API is called directly")]
 
 mod admission;
 mod connection;

@@ -2,7 +2,6 @@
 
 use std::{io::Write, net::IpAddr, sync::Arc, time::Duration};
 
-use axum::Router;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
@@ -15,18 +14,18 @@ use super::{
     admission::{Admission, Permit},
     connection::{Connection, stopped},
 };
-use crate::http::HttpMetrics;
+use crate::http::{Api, HttpMetrics};
 
 /// How long to wait after an accept failed for want of something (file descriptors): it would fail again at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 32\r\n\
 retry-after: 1\r\nconnection: close\r\n\r\n{\"error\":\"Too many connections\"}";
 
-/// Serves a router to whoever connects.
+/// Serves an API to whoever connects.
 #[derive(Debug, Clone)]
 pub struct Server {
     /// What answers.
-    pub router: Router,
+    pub api: Api,
     /// Bounds of connections.
     pub settings: AcceptSettings,
     /// Where connections are counted.
@@ -78,8 +77,8 @@ impl Server {
     }
 
     fn connection(&self, permit: Permit, stop: watch::Receiver<bool>) -> Connection {
-        let Self { router, settings, metrics, tls } = self.clone();
-        Connection { router, settings, metrics, tls, permit, stop }
+        let Self { api, settings, metrics, tls } = self.clone();
+        Connection { api, settings, metrics, tls, permit, stop }
     }
 }
 

@@ -81,7 +81,8 @@ pub(super) async fn enforce(State(guard): State<Arc<Guard>>, mut request: Reques
 }
 
 impl Guard {
-    fn judge(&self, route: Route, method: &Method, headers: &HeaderMap) -> Result<(), HttpError> {
+    /// Whether a request may be answered.
+    pub(super) fn judge(&self, route: Route, method: &Method, headers: &HeaderMap) -> Result<(), HttpError> {
         let Some(needed) = need(route, method) else { return Ok(()) };
         let token = bearer(headers)?;
         let role = self.tokens.role_of(token).ok_or(HttpError::TokenUnknown)?;
