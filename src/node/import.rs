@@ -130,8 +130,7 @@ impl Node {
     /// Takes what there is of the slots that are to come out of the table. Says which.
     fn drop_coming_slots(&mut self) -> SlotSet {
         let coming = self.coming_slots();
-        let rest = self.kept.slots().filter(|slot| !coming.contains(*slot)).collect();
-        self.table.keep_slots(&rest);
+        self.table.keep_slots(&self.kept.without(&coming));
         coming
     }
 

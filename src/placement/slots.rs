@@ -60,6 +60,13 @@ impl SlotSet {
         ranges.into_iter().collect()
     }
 
+    /// The slots that are not in another set.
+    pub fn without(&self, other: &Self) -> Self {
+        let ends = std::iter::once(0).chain(other.ranges().map(|range| range.end));
+        let starts = other.ranges().map(|range| range.start).chain([SLOTS]);
+        ends.zip(starts).flat_map(|(end, start)| self.within(end..start)).collect()
+    }
+
     /// The highest slots, so many of them.
     pub fn last(&self, count: usize) -> Self {
         let mut above = self.len().saturating_sub(count);
@@ -144,6 +151,12 @@ mod tests {
         assert_eq!(set.within(1..10).collect::<Vec<_>>(), vec![1..3, 7..8, 9..10]);
         assert_eq!(SlotSet::all().len(), usize::from(SLOTS));
         assert_eq!(set.union(&[3, 8].map(Slot).into_iter().collect()).ranges().collect::<Vec<_>>(), vec![0..4, 7..11]);
+        assert_eq!(
+            set.without(&[1, 2, 8, 10].map(Slot).into_iter().collect()).ranges().collect::<Vec<_>>(),
+            vec![0..1, 7..8, 9..10]
+        );
+        assert_eq!((set.without(&SlotSet::all()), set.without(&SlotSet::default())), (SlotSet::default(), set.clone()));
+        assert_eq!(SlotSet::all().without(&set).ranges().collect::<Vec<_>>(), vec![3..7, 8..9, 11..SLOTS]);
         assert_eq!(set.last(3).ranges().collect::<Vec<_>>(), vec![7..8, 9..11]);
         assert_eq!((set.last(0).len(), set.last(9)), (0, set.clone()));
         let mut rest = set.clone();

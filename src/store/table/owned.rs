@@ -1,10 +1,7 @@
 //! Which slots of a table a replica keeps, and what it counts of them.
 
 use super::{Size, Table};
-use crate::{
-    id::Slot,
-    placement::{SLOTS, SlotSet},
-};
+use crate::placement::SlotSet;
 
 impl Table {
     /// What these slots hold.
@@ -16,7 +13,7 @@ impl Table {
 
     /// Drops the contents of all other slots, at no cost by key but that of giving back their memory.
     pub fn keep_slots(&mut self, kept: &SlotSet) {
-        for slot in (0..SLOTS).map(Slot).filter(|slot| !kept.contains(*slot)) {
+        for slot in SlotSet::all().without(kept).slots() {
             self.slots.clear(slot);
             self.sizes.subtract(slot, self.sizes.of(slot));
         }

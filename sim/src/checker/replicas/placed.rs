@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use causeway::{
     clock::{Dot, Hlc, VersionVector},
     id::{ActorId, Epoch, NodeId, ShardId, Slot},
-    placement::{Config, SLOTS, SlotSet, Standing, slot_of},
+    placement::{Config, SlotSet, Standing, slot_of},
 };
 
 use super::{Known, Replica, Replicas};
@@ -38,10 +38,7 @@ impl Replica {
 
     /// What it finds on its disk is of the slots that it keeps now.
     pub(super) fn note_what_is_kept(&mut self) {
-        let kept = self.config.kept_by(self.shard);
-        let ends = std::iter::once(0).chain(kept.ranges().map(|range| range.end));
-        let starts = kept.ranges().map(|range| range.start).chain([SLOTS]);
-        self.dropped = ends.zip(starts).map(|(end, start)| end..start).collect();
+        self.dropped = SlotSet::all().without(&self.config.kept_by(self.shard));
     }
 
     /// Whether a slot is still to come, as far as this replica knows.
@@ -127,8 +124,7 @@ impl Replicas {
         if old_shard != seat.1 {
             return self.begin_anew(node);
         }
-        let kept = config.kept_by(replica.shard);
-        let gone: SlotSet = before.kept_by(replica.shard).slots().filter(|slot| !kept.contains(*slot)).collect();
+        let gone = before.kept_by(replica.shard).without(&config.kept_by(replica.shard));
         let begun = |config: &Config| config.migration().map(|migration| migration.begun);
         if begun(config).is_some() && begun(&before) != begun(config) {
             replica.forget_sources();
