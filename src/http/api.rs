@@ -135,10 +135,7 @@ impl Keys {
         let (head, body) = request.into_parts();
         let route = if head.uri.path() == KEY_PREFIX { Route::EmptyKey } else { Route::Key };
         let observation = Observation::begin(&self.app, route, &head.method, &head.headers);
-        let mut response = match self.judge(route, &head) {
-            Ok(()) => self.dispatch(&head, body).await,
-            Err(refused) => refused.into_response(),
-        };
+        let mut response = self.dispatch(route, &head, body).await.into_response();
         if head.method == Method::HEAD {
             response = without_body(response);
         }
@@ -146,27 +143,22 @@ impl Keys {
         response
     }
 
-    fn judge(&self, route: Route, head: &Parts) -> Result<(), HttpError> {
-        self.guard.as_ref().map_or(Ok(()), |guard| guard.judge(route, &head.method, &head.headers))
-    }
-
-    async fn dispatch<B>(&self, head: &Parts, body: B) -> Response
+    async fn dispatch<B>(&self, route: Route, head: &Parts, body: B) -> Result<Response, HttpError>
     where
         B: HttpBody<Data = Bytes, Error: Into<BodyError>>,
     {
-        if !ALLOWED.contains(&head.method) {
-            return not_allowed();
+        if let Some(guard) = &self.guard {
+            guard.judge(route, &head.method, &head.headers)?;
         }
-        let parsed = match kvs::parse(&self.app, head, body).await {
-            Ok(parsed) => parsed,
-            Err(error) => return error.into_response(),
-        };
-        let answer = match head.method {
+        if !ALLOWED.contains(&head.method) {
+            return Ok(not_allowed());
+        }
+        let parsed = kvs::parse(&self.app, head, body).await?;
+        match head.method {
             Method::PUT => kvs::put(&self.app, head, parsed).await,
             Method::DELETE => kvs::delete(&self.app, head, parsed).await,
             _ => kvs::get(&self.app, parsed).await,
-        };
-        answer.into_response()
+        }
     }
 }
 

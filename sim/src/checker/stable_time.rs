@@ -26,9 +26,7 @@ pub fn check(replicas: &Replicas, node: NodeId, stable: Hlc) -> Result<(), Viola
             let counts = |replica: &Replica| !replica.is_behind() && namer.waits_for(replica.actor);
             let must = |replica: &Replica| counts(replica) && replica.must_hold_stable(dot, known);
             // Few lack anything: so that is asked first.
-            let lacks = |member: NodeId| {
-                !known.applied_at.contains(member) && !replicas.has(member, dot) && !replicas.is_superseded(member, dot)
-            };
+            let lacks = |member: NodeId| !replicas.has(member, dot) && !replicas.is_superseded(member, dot);
             let mut of_owner = replicas.iter().filter(|(_, replica)| replica.shard == owner);
             let behind = of_owner.find(|(member, replica)| lacks(*member) && must(replica));
             if let Some((member, _)) = behind {

@@ -8,7 +8,12 @@ impl Replicas {
     /// The place of a record in last-writer-wins, as far as is known anywhere: of two records of one operation, the smaller's. A twin
     /// that nobody has any more, or that was cut off, joins nothing.
     pub fn place(&self, dot: Dot) -> Order {
-        self.joined(dot, |twin, known| !self.is_lost(twin) || (self.is_within_cut(twin) && !known.applied_at.is_empty()))
+        self.joined(dot, |twin, known| self.counts(twin, known))
+    }
+
+    /// Whether a record is not lost, or lost by the books and held by somebody all the same.
+    fn counts(&self, dot: Dot, known: &Known) -> bool {
+        !self.is_lost(dot) || (self.is_within_cut(dot) && !known.applied_at.is_empty())
     }
 
     /// The place of a record that is joined with those of its twins that count.
@@ -42,6 +47,6 @@ impl Replicas {
     /// The place of the winner that a replica had last. Who was cut off and does not know joins what it holds.
     pub fn last_winner(&self, node: NodeId, key: &str) -> Option<Order> {
         let winner = *self.get(node)?.winners.get(key)?;
-        Some(self.place(winner).min(self.joined(winner, |_, known| known.applied_at.contains(node))))
+        Some(self.joined(winner, |twin, known| self.counts(twin, known) || known.applied_at.contains(node)))
     }
 }
