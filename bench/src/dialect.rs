@@ -27,6 +27,10 @@ pub enum Kind {
 #[derive(Debug, Default)]
 pub struct Answer {
     pub refusal: Option<String>,
+    /// Whether a refusal says after what time to try again.
+    pub says_when: bool,
+    /// Whether the server ends the connection with it.
+    pub closes: bool,
     pub token_bytes: usize,
 }
 
@@ -83,7 +87,7 @@ impl Session {
         let shown = |bytes: &[u8]| Some(String::from_utf8_lossy(bytes).into_owned());
         if self.dialect == Dialect::Redis {
             let is_refusal = bytes.starts_with(b"-") || self.waits() && bytes.ends_with(b":0\r\n");
-            return Answer { refusal: is_refusal.then(|| shown(bytes)).flatten(), token_bytes: 0 };
+            return Answer { refusal: is_refusal.then(|| shown(bytes)).flatten(), ..Answer::default() };
         }
         let status = bytes.get(9..12).unwrap_or_default();
         let refusal = (!status.starts_with(b"2")).then(|| shown(bytes)).flatten();
@@ -93,7 +97,13 @@ impl Session {
             self.token.clear();
             self.token.push_str(token);
         }
-        Answer { refusal, token_bytes: self.token.len() }
+        let head = head_of(bytes).unwrap_or_default();
+        Answer {
+            says_when: refusal.is_some() && has_header(head, b"retry-after:"),
+            closes: has_header(head, b"connection: close"),
+            refusal,
+            token_bytes: self.token.len(),
+        }
     }
 
     fn waits(&self) -> bool {
@@ -160,6 +170,11 @@ fn head_of(bytes: &[u8]) -> Option<&[u8]> {
     Some(&bytes[..end + 4])
 }
 
+/// Whether a line begins so, which is given in small letters.
+fn has_header(head: &[u8], begins: &[u8]) -> bool {
+    head.split(|byte| *byte == b'\n').any(|line| line.get(..begins.len()).is_some_and(|start| start.eq_ignore_ascii_case(begins)))
+}
+
 fn content_length(head: &[u8]) -> io::Result<usize> {
     let head = std::str::from_utf8(head).map_err(io::Error::other)?;
     let of = |line: &str| {
@@ -215,7 +230,9 @@ mod tests {
         let sent = String::from_utf8(causeway.request(7).to_vec()).unwrap();
         assert!(sent.starts_with("PUT /kvs/key-000000007 HTTP/1.1\r\n"), "{sent}");
         assert!(sent.ends_with(r#"{"value":"vvv","causal-metadata":"abcd"}"#), "{sent}");
-        assert!(causeway.read(b"HTTP/1.1 503 Service Unavailable\r\n\r\n").refusal.is_some());
+        let refused = causeway.read(b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n\r\n");
+        assert!(refused.refusal.is_some() && refused.says_when && !refused.closes);
+        assert!(causeway.read(b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\n\r\n").closes);
         assert!(causeway.is_whole(b"HTTP/1.1 200 OK\r\n\r\n").is_err(), "nobody knows where it ends");
     }
 

@@ -16,7 +16,10 @@ use tokio::{
     task::LocalSet,
 };
 
-use crate::dialect::{Answer, Dialect, Kind, Session};
+use crate::{
+    dialect::{Answer, Dialect, Kind, Session},
+    open_loop::{self, Schedule, Seconds},
+};
 
 /// So many connections, each with one request on its way, for so many seconds. Prints one line of JSON.
 #[derive(Parser)]
@@ -45,6 +48,12 @@ pub struct Load {
     /// Asks for each key once, and then ends.
     #[arg(long)]
     each: bool,
+    /// So many requests a second in all, at times that do not depend on the answers.
+    #[arg(long, conflicts_with = "each")]
+    rate: Option<u32>,
+    /// With a rate: what is answered later is of no use, in milliseconds.
+    #[arg(long, default_value_t = 1_000)]
+    deadline_ms: u64,
     /// Asks only for keys of this shard, which the servers name in their answers.
     #[arg(long)]
     shard: Option<String>,
@@ -98,14 +107,19 @@ impl Totals {
 }
 
 /// Which key is next.
-enum Keys {
+pub enum Keys {
     Random(Rc<[u32]>, Box<ChaCha8Rng>),
     /// Each of them once, by all connections together.
     Each(Rc<[u32]>, Rc<Cell<usize>>),
 }
 
 impl Keys {
-    fn next(&mut self) -> Option<u32> {
+    fn random(keys: &Rc<[u32]>, seed: usize) -> Self {
+        Self::Random(keys.clone(), Box::new(ChaCha8Rng::seed_from_u64(seed as u64)))
+    }
+
+    /// None when all had their turn.
+    pub fn next(&mut self) -> Option<u32> {
         match self {
             Self::Random(keys, random) => Some(keys[random.random_range(0..keys.len())]),
             Self::Each(keys, place) => keys.get(place.replace(place.get() + 1)).copied(),
@@ -119,12 +133,7 @@ impl Load {
     /// # Errors
     /// A connection cannot be made, or breaks; or no key is in the shard.
     pub async fn run(&self) -> io::Result<Totals> {
-        let all = 0..self.keys;
-        let keys = match &self.shard {
-            Some(shard) => self.keys_of(shard, all).await?,
-            None => all.collect(),
-        };
-        let (keys, place) = (Rc::<[u32]>::from(keys), Rc::new(Cell::new(0)));
+        let (keys, place) = (self.all_keys().await?, Rc::new(Cell::new(0)));
         let mut streams = Vec::new();
         for number in 0..self.connections {
             streams.push(self.connect(number).await?);
@@ -135,11 +144,7 @@ impl Load {
         let mut running = Vec::new();
         for (number, stream) in streams.into_iter().enumerate() {
             let session = self.session(number);
-            let keys = if self.each {
-                Keys::Each(keys.clone(), place.clone())
-            } else {
-                Keys::Random(keys.clone(), Box::new(ChaCha8Rng::seed_from_u64(number as u64)))
-            };
+            let keys = if self.each { Keys::Each(keys.clone(), place.clone()) } else { Keys::random(&keys, number) };
             let until = (!self.each).then_some(until);
             running.push(tasks.spawn_local(drive(stream, session, keys, until)));
         }
@@ -155,6 +160,57 @@ impl Load {
         totals.took = began.elapsed();
         totals.latencies_us.sort_unstable();
         Ok(totals)
+    }
+
+    /// Runs it with a rate.
+    ///
+    /// # Errors
+    /// No key is in the shard, or nobody answers what is asked to find that out.
+    pub async fn run_at(&self, rate: u32) -> io::Result<Seconds> {
+        let keys = self.all_keys().await?;
+        let every = Duration::from_secs_f64(self.connections as f64 / f64::from(rate.max(1)));
+        let began = Instant::now();
+        let tasks = LocalSet::new();
+        let mut running = Vec::new();
+        for number in 0..self.connections {
+            let schedule = Schedule {
+                began,
+                first: every.mul_f64(number as f64 / self.connections as f64),
+                every,
+                until: Duration::from_secs(self.seconds),
+                deadline: Duration::from_millis(self.deadline_ms),
+            };
+            let address = self.address(number).to_owned();
+            running.push(tasks.spawn_local(open_loop::drive(
+                address,
+                self.session(number),
+                Keys::random(&keys, number),
+                schedule,
+            )));
+        }
+        let mut seconds = Seconds::default();
+        tasks
+            .run_until(async {
+                for task in running {
+                    seconds.add(task.await.map_err(io::Error::other)?);
+                }
+                Ok::<_, io::Error>(())
+            })
+            .await?;
+        Ok(seconds)
+    }
+
+    /// The rate, if there is one.
+    pub fn rate(&self) -> Option<u32> {
+        self.rate
+    }
+
+    async fn all_keys(&self) -> io::Result<Rc<[u32]>> {
+        let all = 0..self.keys;
+        Ok(match &self.shard {
+            Some(shard) => self.keys_of(shard, all).await?.into(),
+            None => all.collect(),
+        })
     }
 
     /// Those of the keys whose answers name this shard.
@@ -173,14 +229,17 @@ impl Load {
     }
 
     async fn connect(&self, number: usize) -> io::Result<TcpStream> {
-        let stream = TcpStream::connect(&self.addresses[number % self.addresses.len()]).await?;
+        let stream = TcpStream::connect(self.address(number)).await?;
         stream.set_nodelay(true)?;
         Ok(stream)
     }
 
     fn session(&self, number: usize) -> Session {
-        let address = &self.addresses[number % self.addresses.len()];
-        Session::new(self.dialect, self.kind, self.replicas, self.value_bytes, address)
+        Session::new(self.dialect, self.kind, self.replicas, self.value_bytes, self.address(number))
+    }
+
+    fn address(&self, number: usize) -> &str {
+        &self.addresses[number % self.addresses.len()]
     }
 }
 
@@ -201,7 +260,7 @@ async fn drive(mut stream: TcpStream, mut session: Session, mut keys: Keys, unti
 }
 
 /// Asks for one key and gives the bytes of the answer, in the buffer that it was given.
-async fn ask(stream: &mut TcpStream, session: &mut Session, key: u32, buffer: &mut Vec<u8>) -> io::Result<Vec<u8>> {
+pub async fn ask(stream: &mut TcpStream, session: &mut Session, key: u32, buffer: &mut Vec<u8>) -> io::Result<Vec<u8>> {
     stream.write_all(session.request(key)).await?;
     let mut answer = std::mem::take(buffer);
     answer.clear();

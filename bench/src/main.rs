@@ -1,10 +1,12 @@
-//! A load: so many connections, each with one request on its way, for so many seconds. Prints one line of JSON.
+//! A load: so many connections, each with one request on its way, for so many seconds; or so many requests a second, however soon they
+//! are answered. Prints one line of JSON.
 
 #![expect(clippy::disallowed_methods, reason = "time is what it measures")]
 #![expect(clippy::disallowed_macros, reason = "it prints what it measures")]
 
 mod dialect;
 mod load;
+mod open_loop;
 
 use std::error::Error;
 
@@ -15,8 +17,11 @@ use crate::load::{Load, Totals};
 fn main() -> Result<(), Box<dyn Error>> {
     let load = Load::parse();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let totals = runtime.block_on(load.run())?;
-    println!("{}", as_json(&totals));
+    let shown = match load.rate() {
+        None => as_json(&runtime.block_on(load.run())?),
+        Some(rate) => runtime.block_on(load.run_at(rate))?.as_json(),
+    };
+    println!("{shown}");
     Ok(())
 }
 
