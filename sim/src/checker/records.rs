@@ -1,7 +1,7 @@
 //! All records that some replica has told of, found by dot, by key and by operation: the questions that are asked at every event
 //! must not walk over a whole run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use causeway::{
     clock::{Dot, Hlc},
@@ -87,22 +87,20 @@ impl Nodes {
 pub(super) struct Records {
     /// In the order in which they became known.
     all: Vec<(Dot, Known)>,
-    by_dot: BTreeMap<Dot, usize>,
+    /// For each actor, in the order of its hlcs. They come almost in order, so that a new one goes to the end.
+    by_actor: BTreeMap<ActorId, Vec<(Hlc, usize)>>,
     /// For each key, in the order of last-writer-wins.
     by_key: BTreeMap<Key, Vec<(Order, usize)>>,
     by_operation: BTreeMap<OperationId, Vec<usize>>,
-    writers: BTreeSet<ActorId>,
 }
 
 impl Records {
     /// Adds a record, unless its dot is known.
     pub fn add(&mut self, dot: Dot, known: Known) {
-        if self.by_dot.contains_key(&dot) {
-            return;
-        }
         let (row, order) = (self.all.len(), Order::from(dot));
-        self.by_dot.insert(dot, row);
-        self.writers.insert(dot.actor);
+        let of_actor = self.by_actor.entry(dot.actor).or_default();
+        let Err(place) = of_actor.binary_search_by_key(&dot.hlc, hlc_of) else { return };
+        of_actor.insert(place, (dot.hlc, row));
         let of_key = self.by_key.entry(known.key.clone()).or_default();
         let place = of_key.partition_point(|(other, _)| *other < order);
         of_key.insert(place, (order, row));
@@ -113,11 +111,16 @@ impl Records {
     }
 
     pub fn get(&self, dot: Dot) -> Option<&Known> {
-        self.by_dot.get(&dot).map(|row| &self.all[*row].1)
+        self.row(dot).map(|row| &self.all[row].1)
     }
 
     pub fn get_mut(&mut self, dot: Dot) -> Option<&mut Known> {
-        self.by_dot.get(&dot).map(|row| &mut self.all[*row].1)
+        self.row(dot).map(|row| &mut self.all[row].1)
+    }
+
+    fn row(&self, dot: Dot) -> Option<usize> {
+        let of_actor = self.by_actor.get(&dot.actor)?;
+        of_actor.binary_search_by_key(&dot.hlc, hlc_of).ok().map(|place| of_actor[place].1)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (Dot, &Known)> {
@@ -130,7 +133,7 @@ impl Records {
 
     /// Everybody who has a record.
     pub fn writers(&self) -> impl Iterator<Item = ActorId> {
-        self.writers.iter().copied()
+        self.by_actor.keys().copied()
     }
 
     /// Those of a key, the smallest first.
@@ -140,9 +143,10 @@ impl Records {
 
     /// Those of an actor above one hlc, up to another, by hlc.
     pub fn between(&self, actor: ActorId, above: Hlc, upto: Hlc) -> impl Iterator<Item = (Dot, &Known)> {
-        let from = Dot { actor, hlc: above.next() };
-        let range = (above < upto).then(|| self.by_dot.range(from..=Dot { actor, hlc: upto }));
-        range.into_iter().flatten().map(|(_, row)| self.at(*row))
+        let of_actor = self.by_actor.get(&actor).map_or(&[][..], Vec::as_slice);
+        let not_above = |bound: Hlc| of_actor.partition_point(|(hlc, _)| *hlc <= bound);
+        let between = of_actor.get(not_above(above)..not_above(upto));
+        between.into_iter().flatten().map(|(_, row)| self.at(*row))
     }
 
     /// All records of the operation that made this one, of its key; none when it was made without an idempotency key.
@@ -155,4 +159,8 @@ impl Records {
         let (dot, known) = &self.all[row];
         (*dot, known)
     }
+}
+
+fn hlc_of(row: &(Hlc, usize)) -> Hlc {
+    row.0
 }

@@ -235,7 +235,7 @@ fn smallest(path: &Path) -> Measured {
 /// what else the machine does makes a run only longer.
 fn judging() -> Measured {
     const SEEDS: std::ops::Range<u64> = 1..21;
-    const TURNS: usize = 4;
+    const TURNS: usize = 10;
     let (mut judged_ns, mut unjudged_ns) = (0, 0);
     for seed in SEEDS {
         let plan = Plan::draw(seed, None);
