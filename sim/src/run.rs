@@ -132,6 +132,11 @@ pub fn run_plan_without(plan: Plan, keep: Keep, without: Option<&'static str>) -
     run_changed(plan, keep, Changes { without, ..Changes::default() }, Window::default())
 }
 
+/// Runs a plan as [`run_plan`] does, up to a time in simulated microseconds: where nothing is wrong by then, it has passed.
+pub fn run_plan_until(plan: Plan, until_us: u64) -> Report {
+    run_changed(plan, Keep::Nothing, Changes { until_us: Some(until_us), ..Changes::default() }, Window::default())
+}
+
 /// Runs a plan as [`run_plan`] does, with another chance from a time on.
 pub fn run_forked(plan: Plan, keep: Keep, fork: Fork) -> Report {
     run_changed(plan, keep, Changes { fork: Some(fork), ..Changes::default() }, Window::default())
@@ -148,6 +153,8 @@ struct Changes {
     /// Nobody listens to this checker.
     without: Option<&'static str>,
     fork: Option<Fork>,
+    /// The run is over then.
+    until_us: Option<u64>,
     /// Nobody judges, and this is what the judge would reply.
     replies: Option<Replies>,
 }
@@ -226,6 +233,7 @@ async fn simulate(plan: Plan, streams: Streams, keep: Keep, changes: Changes, wi
         biased;
         violation = run.referee.violated() => Verdict::Safety(violation),
         verdict = run.play() => verdict,
+        () = run.cluster.world().sleep_us(changes.until_us.unwrap_or_default()), if changes.until_us.is_some() => Verdict::Passed,
     };
     // Nobody looks in any more: what is left of the world goes where it was made.
     window.0.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -15,14 +15,23 @@ use std::{collections::BTreeSet, ops::Range};
 use crate::{
     history::SessionId,
     plan::Plan,
-    run::{Report, Verdict, run_plan},
+    run::{Report, Verdict, run_plan, run_plan_until},
     trace::Keep,
 };
+
+/// By so much a smaller plan may fail later, in simulated microseconds. To wait for more costs most of the time: of those that pass, each
+/// is looked at until all is quiet, and some never are.
+const LATER_US: u64 = 2_000_000;
+
+/// With so many seeds a plan is tried that lacks a large part ...
+const CHANCES: u64 = 4;
+/// ... of which there are at most so many.
+const FEW_PARTS: usize = 8;
 
 /// A plan that fails, and how.
 #[derive(Debug, Clone)]
 pub struct Shrunk {
-    /// 1-minimal in faults and operations: without any one of them it passes, or fails in another way.
+    /// 1-minimal in faults and operations: without any one of them it passes, or fails in another way, or 2 simulated seconds later.
     pub plan: Plan,
     /// How it fails.
     pub report: Report,
@@ -46,6 +55,15 @@ enum List {
     Operations,
 }
 
+/// How much of a list is left out at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Parts {
+    /// Half of it, then a quarter, in the end one by one.
+    Large,
+    /// Two, then one.
+    Small,
+}
+
 /// Makes a plan small; `None` when it passes. Tells of each smaller plan that fails in the same way.
 pub fn shrink(plan: &Plan, progress: &dyn Fn(&Shrunk)) -> Option<Shrunk> {
     shrink_while(plan, &|| true, progress)
@@ -63,14 +81,16 @@ pub fn shrink_while(plan: &Plan, go_on: &dyn Fn() -> bool, progress: &dyn Fn(&Sh
     search.resolve_probes();
     search.calm();
     search.drop_sessions();
-    while search.cut(List::Requests)
-        | search.cut(List::Faults)
-        | search.cut(List::Operations)
-        | search.calm()
-        | search.merge()
-        | search.compress()
-    {}
-    Some(search.best)
+    search.leave_out(Parts::Large);
+    // Before the many runs: how long they take is how long the plan is.
+    search.compress();
+    loop {
+        while search.leave_out(Parts::Small) {}
+        // A plan whose pauses are shorter is as small as it was: it is looked at once more, and is done when nothing can go.
+        if !(search.compress() && search.leave_out(Parts::Small)) {
+            return Some(search.best);
+        }
+    }
 }
 
 impl Search<'_> {
@@ -85,7 +105,7 @@ impl Search<'_> {
             return false;
         }
         self.best.runs += 1;
-        let report = run_plan(plan.clone(), Keep::Nothing);
+        let report = run_plan_until(plan.clone(), self.best.report.ended_us + LATER_US);
         if report.verdict.caught_by() != self.caught_by {
             return false;
         }
@@ -94,13 +114,22 @@ impl Search<'_> {
         true
     }
 
+    /// The same with other seeds too: where much goes at once, what is left may fail as before, but for another chance.
+    fn attempt_with_chances(&mut self, chances: u64, change: impl Fn(&mut Plan)) -> bool {
+        let seed = self.best.plan.seed;
+        (0..chances).any(|chance| {
+            self.attempt(|plan| {
+                change(plan);
+                plan.seed = seed.wrapping_add(chance);
+            })
+        })
+    }
+
     /// Leaves out what comes after the violation.
-    fn end_at_the_violation(&mut self) {
+    fn end_at_the_violation(&mut self) -> bool {
         let ended_ms = self.best.report.ended_us / 1_000;
         let until_ms = (ended_ms + 1).saturating_sub(self.best.plan.warm_up_ms);
-        if until_ms < self.best.plan.faults_ms {
-            self.attempt(|plan| end_at(plan, until_ms));
-        }
+        until_ms < self.best.plan.faults_ms && self.attempt(|plan| end_at(plan, until_ms))
     }
 
     /// Has each probe read what it read, so that it no longer depends on what others do.
@@ -122,16 +151,28 @@ impl Search<'_> {
         }
     }
 
-    /// Leaves out parts of a list: half of it, then a quarter, in the end one by one.
-    fn cut(&mut self, list: List) -> bool {
+    /// Leaves out whatever can go.
+    fn leave_out(&mut self, parts: Parts) -> bool {
+        self.cut(List::Requests, parts)
+            | self.cut(List::Faults, parts)
+            | self.cut(List::Operations, parts)
+            | self.end_at_the_violation()
+            | self.end_soon()
+            | self.calm()
+            | self.merge()
+    }
+
+    fn cut(&mut self, list: List, parts: Parts) -> bool {
         let mut any = false;
-        let mut chunk = list.len(&self.best.plan);
+        let length = list.len(&self.best.plan);
+        let mut chunk = if parts == Parts::Large { length } else { length.min(2) };
         while chunk > 0 {
+            let chances = if parts == Parts::Large && chunk * FEW_PARTS >= length { CHANCES } else { 1 };
             // From the end: what comes late depends on more than what comes early.
             let mut until = list.len(&self.best.plan);
             while until > 0 {
                 let from = until.saturating_sub(chunk);
-                any |= self.attempt(|plan| list.remove(plan, from..until));
+                any |= self.attempt_with_chances(chances, |plan| list.remove(plan, from..until));
                 until = from;
             }
             chunk /= 2;
@@ -165,13 +206,14 @@ impl Search<'_> {
         for gap in 0..simpler::pauses(&self.best.plan) {
             any |= self.attempt(|plan| simpler::halve_pause(plan, gap));
         }
-        let last_ms = simpler::last_ms(&self.best.plan);
-        for after_ms in [100, 1_000, 5_000] {
-            if last_ms + after_ms < self.best.plan.faults_ms {
-                any |= self.attempt(|plan| plan.faults_ms = last_ms + after_ms);
-            }
-        }
         any
+    }
+
+    /// Has all be healed soon after the last fault and operation.
+    fn end_soon(&mut self) -> bool {
+        let last_ms = simpler::last_ms(&self.best.plan);
+        let soon_ms = [100, 1_000, 5_000].map(|after_ms| last_ms + after_ms);
+        soon_ms.into_iter().any(|end_ms| end_ms < self.best.plan.faults_ms && self.attempt(|plan| plan.faults_ms = end_ms))
     }
 }
 
