@@ -3,11 +3,13 @@
 //! - What the shard holds does not follow from anybody's log: records of actors that are retired by now are in none that can be pulled.
 //!   So it comes as a whole, from a peer.
 //! - Whatever this node finds itself to be in a config, the disk that is lost may have been. So it writes only under an actor that it
-//!   asked for since, which shows in the number of its disks.
+//!   asked for since, which shows in the number of its disks: in the first config after that in which it asked. In the one that follows
+//!   from the variables it asked for nothing, and a number above that one's may be of another disk that it lost before.
 
 use super::Node;
 use crate::{
     id::{ActorId, ShardId},
+    mutant::{Mutant, planted},
     placement::Config,
 };
 
@@ -29,8 +31,11 @@ impl Node {
     /// Under another config. Says whether its actor there may be one that the lost disk was: then it may not be used.
     pub(super) fn keeps_lost_disk(&mut self, before: &Config, seat: (ActorId, ShardId)) -> bool {
         let disks = |config: &Config| config.member(self.plan.me).map(|member| member.disk);
-        self.standing.lost &= self.actor != ActorId::NONE && disks(&self.plan.config) <= disks(before);
-        if self.standing.lost && (before.parent().is_none() || (self.actor, self.shard) != seat) {
+        let knew_nothing = before.parent().is_none();
+        let is_unasked = knew_nothing && !planted(Mutant::ActorReusedAfterWipe);
+        let is_the_same = is_unasked || disks(&self.plan.config) <= disks(before);
+        self.standing.lost &= self.actor != ActorId::NONE && is_the_same;
+        if self.standing.lost && (knew_nothing || (self.actor, self.shard) != seat) {
             self.forget_contents();
             self.begin_from_peers();
         }

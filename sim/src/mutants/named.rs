@@ -76,7 +76,8 @@ const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
     (Mutant::SnapshotNotTriedAgain, &["convergence", "liveness"], 1),
     (Mutant::AnswerBeforeFsync, &["durability"], 0),
     (Mutant::RecoveryDropsTail, &["durability"], 0),
-    (Mutant::TornTailKept, &["records_are_asked_for"], 5),
+    // A value that is torn may be read before anybody looks for its operation.
+    (Mutant::TornTailKept, &["records_are_asked_for", "answers"], 5),
     (Mutant::SegmentSizeForgotten, &["durability"], 90),
     (Mutant::SnapshotBeforeApplied, &["durability"], 1),
     (Mutant::LastArrivalWins, &["stamps_never_go_back", "same_set_same_state"], 0),
@@ -92,8 +93,10 @@ const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
     (Mutant::StableCountsOnlyItself, &["stable_time"], 0),
     (Mutant::StableWithoutSilent, &["stable_time"], 3),
     (Mutant::RetryAppliedTwice, &["records_are_asked_for"], 0),
-    (Mutant::NameForgottenEarly, &["same_set_same_state"], 115),
-    (Mutant::ForwardTakenTwice, &["records_are_asked_for"], 1),
+    // Where the operation was a delete, its second record may still be missing where the first one's tombstone is dropped.
+    (Mutant::NameForgottenEarly, &["same_set_same_state", "tombstones"], 115),
+    // A delete that needs no record finds its own tombstone when it comes again, and its session is told so first.
+    (Mutant::ForwardTakenTwice, &["records_are_asked_for", "a2_reads"], 1),
     (Mutant::ReplyToAnotherProcess, &["answers", "a2_reads", "records_are_asked_for", "token_covers_past"], 12),
     (Mutant::WriteTriedTwice, &["records_are_asked_for"], 1),
     (Mutant::RefusedAfterApplied, &["records_are_asked_for"], 2),
@@ -106,10 +109,12 @@ const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
     (Mutant::FormerWritersIgnored, &["a2_reads", "token_covers_past"], 4),
     (Mutant::CollectedWhileMoving, &["tombstones", "stamps_never_go_back"], 41),
     (Mutant::ReportsOfAnyEpoch, &["stable_time"], 44),
-    (Mutant::OlderConfigAdopted, &["one_config"], 1_000_000),
+    // Who goes back may also stay there: it says other things than the rest, or nothing.
+    (Mutant::OlderConfigAdopted, &["one_config", "convergence", "liveness"], 1_000_000),
     (Mutant::ImportCountsEarly, &["base_first"], 7),
     (Mutant::FinishBeforeSealed, &["finish"], 1),
-    (Mutant::FinishWithoutLeavers, &["finish"], 1_001_362),
+    // Who has seen what a leaver kept to itself waits for it.
+    (Mutant::FinishWithoutLeavers, &["finish", "liveness"], 1_001_362),
     (Mutant::MoveNotMinimal, &["minimal_moves"], 6),
     (Mutant::EvictedTailDropped, &["set_aside"], 2),
     (Mutant::OthersTailsDropped, &["set_aside"], 1_001_932),
@@ -149,6 +154,11 @@ pub fn named(mutant: Mutant) -> Named {
         Mutant::EvictedByOne => direct("what one node believes evicts nobody", one_evicts),
         Mutant::LeaseAfterUse => {
             Named { catcher: Catcher::ByPlan(&["promises"], include_str!("lease_after_use.toml")), recorded_seed: 1 }
+        }
+        // A disk must be lost twice, and the tombstone of a record that was lost with it be collected by who has it.
+        Mutant::ActorReusedAfterWipe => {
+            let text = include_str!("../../../tests/regressions/each_lost_disk_is_asked_for.toml");
+            Named { catcher: Catcher::ByPlan(&["tombstones"], text), recorded_seed: 1 }
         }
         // Two must be asked within the few milliseconds that a change takes to spread: no seed of hundreds does so.
         Mutant::ConflictClaimed => {

@@ -30,6 +30,9 @@ use crate::{
 /// goes wrong.
 pub const FIRST_RECONFIGURATION: u64 = 1_000_000;
 
+/// Of the reconfigurations, those from here on lose disks too.
+pub const FIRST_LOST_DISK: u64 = 2_000_000;
+
 impl Plan {
     /// The plan of a seed.
     pub fn draw(seed: u64, mutant: Option<Mutant>) -> Self {

@@ -5,7 +5,7 @@ use causeway::{id::NodeId, mutant::Mutant, store::FsyncPolicy};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::faults::Kinds;
+use super::{FIRST_LOST_DISK, faults::Kinds};
 use crate::plan::{Losses, Plan, Request, Wish};
 
 /// The most shards that anybody asks for.
@@ -46,9 +46,12 @@ impl Requests {
     /// What else the run must be like.
     pub fn prepare(&self, plan: &mut Plan, kinds: &mut Kinds) {
         (plan.spares, plan.losses, plan.fsync) = (self.spares, Losses::None, FsyncPolicy::Always);
-        match self.crashes {
+        match self.crashes || plan.seed >= FIRST_LOST_DISK {
             true => kinds.leave_out_bad_disks(),
             false => kinds.leave_out_losses(),
+        }
+        if plan.seed >= FIRST_LOST_DISK {
+            kinds.lost_disk_ms = Some((100, 3_000));
         }
     }
 
