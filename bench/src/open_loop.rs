@@ -1,4 +1,4 @@
-//! Requests that come when they are due, however long the answers take: as from a crowd that does not know how busy the servers are.
+//! Requests that are due at times of their own, however long the answers take: as from a crowd that does not know how busy the servers are.
 //!
 //! Each connection has times of its own at which it asks, and one request on its way. What is due while that is still out waits for it
 //! and is as late as the answer before; what is later than the deadline is never sent. So nothing is left out of the account because a
@@ -42,9 +42,9 @@ pub struct Second {
     good: u64,
     /// Done, and after it.
     late: u64,
-    /// Refused, with the time after which to try again.
+    /// Refused before the deadline, with the time after which to try again.
     refused: u64,
-    /// Refused without, or no answer.
+    /// Refused later or without, or no answer.
     failed: u64,
     /// Due, and not sent before the deadline.
     unsent: u64,
@@ -72,7 +72,7 @@ impl Seconds {
                 self.good_us.push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
             }
             Some(Answer { refusal: None, .. }) => self.at(due).late += 1,
-            Some(Answer { says_when: true, .. }) => self.at(due).refused += 1,
+            Some(Answer { says_when: true, .. }) if took <= deadline => self.at(due).refused += 1,
             other => {
                 self.at(due).failed += 1;
                 let why = other.and_then(|answer| answer.refusal).unwrap_or_else(|| "no answer".to_owned());
@@ -180,9 +180,10 @@ mod tests {
         seconds.count(deadline, deadline, refused(true), soon);
         seconds.count(deadline, deadline, refused(false), soon);
         seconds.count(deadline, deadline, None, soon);
+        seconds.count(deadline, deadline, refused(true), 2 * deadline);
         let shown = seconds.as_json();
         assert_eq!(shown["seconds"][0], json!({ "good": 1, "late": 1, "refused": 0, "failed": 0, "unsent": 0 }));
-        assert_eq!(shown["seconds"][1], json!({ "good": 0, "late": 0, "refused": 1, "failed": 2, "unsent": 0 }));
+        assert_eq!(shown["seconds"][1], json!({ "good": 0, "late": 0, "refused": 1, "failed": 3, "unsent": 0 }));
         assert_eq!((&shown["p99_us"], &shown["first_failure"]), (&json!(5_000), &json!("503")));
     }
 }

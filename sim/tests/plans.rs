@@ -7,8 +7,8 @@ use causeway_sim::{
         Plan, Request, Wish,
         file::{read, write},
     },
-    run::{Verdict, run_plan},
-    shrink::shrink,
+    run::{Verdict, run_plan, run_plan_until},
+    shrink::{LATER_US, shrink},
     trace::Keep,
 };
 
@@ -91,7 +91,7 @@ fn a_failing_plan_becomes_minimal_and_fails_in_the_same_way() {
     let without = |change: &dyn Fn(&mut Plan)| {
         let mut smaller = shrunk.plan.clone();
         change(&mut smaller);
-        run_plan(smaller, Keep::Nothing).verdict.caught_by()
+        run_plan_until(smaller, shrunk.report.ended_us + LATER_US).verdict.caught_by()
     };
     for place in 0..faults.len() {
         assert_ne!(without(&|plan| drop(plan.faults.remove(place))), caught_by, "fault {place} can be left out");

@@ -142,6 +142,7 @@ impl Node {
     /// Takes note of a config, and adopts it once it is durable.
     pub(super) fn learn_config(&mut self, config: Arc<Config>) {
         let known = self.adoption.newer.as_ref().unwrap_or(&self.plan.config);
+        // Who founds a cluster has not learned of another config when it is told the first one.
         let is_newer = config.epoch() > known.epoch() || (planted(Mutant::OlderConfigAdopted) && config.parent().is_some());
         if config.cluster() == known.cluster() && is_newer && config.member(self.plan.me).is_some() {
             self.adoption.newer = Some(config);

@@ -4,7 +4,8 @@
 //!   So it comes as a whole, from a peer.
 //! - Whatever this node finds itself to be in a config, the disk that is lost may have been. So it writes only under an actor that it
 //!   asked for since, which shows in the number of its disks: in the first config after that in which it asked. In the one that follows
-//!   from the variables it asked for nothing, and a number above that one's may be of another disk that it lost before.
+//!   from the variables it asked for nothing, and a number above that one's may be of another disk that it lost before. (A config between
+//!   the first and the newest, learned first, has the same trap: see 'Known to be wrong' in the changelog.)
 
 use super::Node;
 use crate::{

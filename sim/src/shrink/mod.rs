@@ -21,17 +21,17 @@ use crate::{
 
 /// By so much a smaller plan may fail later, in simulated microseconds. To wait for more costs most of the time: of those that pass, each
 /// is looked at until all is quiet, and some never are.
-const LATER_US: u64 = 2_000_000;
+pub const LATER_US: u64 = 2_000_000;
 
-/// With so many seeds a plan is tried that lacks a large part ...
+/// With so many seeds a plan is tried that lacks one of few parts of a list ...
 const CHANCES: u64 = 4;
-/// ... of which there are at most so many.
+/// ... and these are few.
 const FEW_PARTS: usize = 8;
 
 /// A plan that fails, and how.
 #[derive(Debug, Clone)]
 pub struct Shrunk {
-    /// 1-minimal in faults and operations: without any one of them it passes, or fails in another way, or 2 simulated seconds later.
+    /// 1-minimal in faults and operations: without any one of them it passes, or fails in another way, or more than 2 simulated seconds later. Its seed may be another.
     pub plan: Plan,
     /// How it fails.
     pub report: Report,
@@ -58,7 +58,7 @@ enum List {
 /// How much of a list is left out at once.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Parts {
-    /// Half of it, then a quarter, in the end one by one.
+    /// All of it, then half, in the end one by one.
     Large,
     /// Two, then one.
     Small,
