@@ -76,8 +76,7 @@ pub struct Totals {
 impl Totals {
     /// The latency that so many of a hundred answers do not exceed; 0 without answers.
     pub fn percentile_us(&self, percent: f64) -> u32 {
-        let place = (self.latencies_us.len() as f64 * percent / 100.0) as usize;
-        self.latencies_us.get(place.min(self.latencies_us.len().saturating_sub(1))).copied().unwrap_or_default()
+        percentile_us(&self.latencies_us, percent)
     }
 
     /// Bytes of the tokens in the answers.
@@ -104,6 +103,12 @@ impl Totals {
         self.longest_token = self.longest_token.max(other.longest_token);
         self.token_bytes += other.token_bytes;
     }
+}
+
+/// The latency that so many of a hundred do not exceed, of those in order; 0 where there are none.
+pub fn percentile_us(sorted_us: &[u32], percent: f64) -> u32 {
+    let place = (sorted_us.len() as f64 * percent / 100.0) as usize;
+    sorted_us.get(place.min(sorted_us.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
 /// Which key is next.

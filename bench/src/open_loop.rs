@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::{
     dialect::{Answer, Session},
-    load::{Keys, ask},
+    load::{Keys, ask, percentile_us},
 };
 
 /// Before another try to connect.
@@ -96,17 +96,13 @@ impl Seconds {
 
     pub fn as_json(&mut self) -> Value {
         self.good_us.sort_unstable();
-        let percentile_us = |percent: usize| {
-            let place = self.good_us.len() * percent / 100;
-            self.good_us.get(place.min(self.good_us.len().saturating_sub(1))).copied().unwrap_or_default()
-        };
         let row = |second: &Second| {
             let Second { good, late, refused, failed, unsent } = second;
             json!({ "good": good, "late": late, "refused": refused, "failed": failed, "unsent": unsent })
         };
         json!({
-            "p50_us": percentile_us(50),
-            "p99_us": percentile_us(99),
+            "p50_us": percentile_us(&self.good_us, 50.0),
+            "p99_us": percentile_us(&self.good_us, 99.0),
             "first_failure": self.first_failure,
             "seconds": self.rows.iter().map(row).collect::<Vec<_>>(),
         })

@@ -300,10 +300,8 @@ impl Replicas {
 
     /// Notes the winner that a replica reports.
     pub fn note_winner(&mut self, node: NodeId, key: &Key, winner: Dot) {
-        let Some(replica) = self.replicas.get_mut(&node) else { return };
-        match replica.winners.get_mut(key) {
-            Some(last) => *last = winner,
-            None => _ = replica.winners.insert(key.clone(), winner),
+        if let Some(replica) = self.replicas.get_mut(&node) {
+            replica.winners.insert(key.clone(), winner);
         }
     }
 
