@@ -75,7 +75,7 @@ mutants! {
     OwnAskedOnce => "own-asked-once",
     /// Who lost its disk promises again when the first peer has told what it has, not when all have.
     WipedPromisesEarly => "wiped-promises-early",
-    /// Who lost its disk takes the first config that it learns for the answer to its question for a new actor.
+    /// Who lost its disk takes any other actor that a config gives it for one that was never used.
     ActorReusedAfterWipe => "actor-reused-after-wipe",
     /// Records at or below the vector are applied again.
     ReapplyBelowVector => "reapply-below-vector",

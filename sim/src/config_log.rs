@@ -89,7 +89,7 @@ impl ConfigLog {
                 if made == Err(NotChanged::Unknown) {
                     log.state().doubts.insert(node, log.world.now_us());
                 }
-                if made.is_ok() || made == Err(NotChanged::Conflict) {
+                if made.is_ok() || matches!(made, Err(NotChanged::Conflict { .. })) {
                     let _ = teller.send(log.current());
                 }
                 // A node that gave up waiting needs no outcome.
@@ -133,8 +133,9 @@ impl ConfigLog {
 
     fn commit(&self, node: NodeId, expected: Epoch, change: &Change) -> Result<Epoch, NotChanged> {
         let mut state = self.state();
-        if state.newest().epoch() != expected {
-            return Err(NotChanged::Conflict);
+        let current = state.newest().epoch();
+        if current != expected {
+            return Err(NotChanged::Conflict { current });
         }
         let next = state.newest().changed(change).map_err(NotChanged::Refused)?;
         let epoch = next.epoch();

@@ -278,7 +278,7 @@ impl Nemesis {
             | Fault::Pause { node, .. } => self.cluster.world().lives(*node),
             Fault::StrayWrites { node, .. } => self.losses == Losses::Allowed && self.cluster.world().lives(*node),
             Fault::LostDisk { node, .. } | Fault::Rot { node, .. } | Fault::BadReads { node, .. } => {
-                let is_spared = self.losses == Losses::None && !self.referee.is_held_elsewhere(*node);
+                let is_spared = self.losses == Losses::None && !self.referee.is_held_elsewhere(*node, &self.cluster.config());
                 if is_spared {
                     seen(Sight::DiskSpared);
                 }

@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use causeway::{id::NodeId, node::Event};
+use causeway::{id::NodeId, node::Event, placement::Config};
 use tokio::sync::Notify;
 
 use crate::{
@@ -157,9 +157,9 @@ impl Referee {
         self.tell(|judge| judge.destroy(node));
     }
 
-    /// Whether another replica holds everything that a node holds.
-    pub fn is_held_elsewhere(&self, node: NodeId) -> bool {
-        self.ask(|judge| judge.replicas().is_held_elsewhere(node))
+    /// Whether another replica holds everything that a node holds, and stays by the newest config.
+    pub fn is_held_elsewhere(&self, node: NodeId, newest: &Config) -> bool {
+        self.ask(|judge| judge.replicas().is_held_elsewhere(node, newest))
     }
 }
 

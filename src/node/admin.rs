@@ -146,7 +146,7 @@ impl Node {
             }
             Err(NotChanged::Refused(_)) => task.refused = true,
             Err(NotChanged::Unknown) => task.in_doubt = true,
-            Err(NotChanged::Conflict) => task.in_doubt |= planted(Mutant::ConflictClaimed),
+            Err(NotChanged::Conflict { .. }) => task.in_doubt |= planted(Mutant::ConflictClaimed),
         }
     }
 
@@ -173,10 +173,11 @@ impl Node {
     fn remove_node(&self, task: &Task, address: &str) -> Next {
         match self.plan.config.by_address(address).filter(|member| !member.removed) {
             None => self.found_so(task, Next::Refuse(Refusal::NoSuchNode)),
-            Some(member) => {
-                let how = if self.live_nodes().contains(&member.node) { Departure::Drain } else { Departure::Cut };
-                Next::Propose(Change::Remove { node: member.node, how })
-            }
+            Some(member) => match self.live_nodes().contains(&member.node) {
+                true => Next::Propose(Change::Remove { node: member.node, how: Departure::Drain }),
+                false if !self.knows_who_is_up() => Next::Wait,
+                false => Next::Propose(Change::Remove { node: member.node, how: Departure::Cut }),
+            },
         }
     }
 
@@ -201,7 +202,10 @@ impl Node {
         };
         match config.seat(member.node) {
             Some(seat) if seat.shard == shard && seat.standing.writes() => Next::Answer(Answer::Changed),
-            _ if !self.live_nodes().contains(&member.node) => Next::Refuse(Refusal::NoSuchNode),
+            _ if !self.live_nodes().contains(&member.node) => match self.knows_who_is_up() {
+                true => Next::Refuse(Refusal::NoSuchNode),
+                false => Next::Wait,
+            },
             Some(seat) if seat.standing == Standing::Serving => Next::Propose(Change::Leave { node: member.node }),
             Some(_) => Next::Wait,
             None => Next::Propose(Change::Join { node: member.node, shard }),
@@ -217,6 +221,7 @@ impl Node {
         }
         match (task.made, config.goal(), config.migration()) {
             (Some(_), goal, _) if goal != Some(shards) => Next::Answer(Answer::Changed),
+            (None, None, None) if !self.knows_who_is_up() || self.waits_for_the_others_view(task) => Next::Wait,
             (None, None, None) => {
                 let live = self.live_nodes();
                 if live.len() < NODES_A_SHARD * usize::from(shards) {
@@ -242,11 +247,26 @@ impl Node {
         }
     }
 
-    /// Nodes that are down and whose shard has a live replica: a reshard leaves them out.
+    /// Nodes that half of all, or more, believe down and that their shard can do without: a reshard leaves them out.
     fn gone_nodes(&self) -> Vec<NodeId> {
-        let (config, live) = (&self.plan.config, self.live_nodes());
-        let replaceable = |shard| config.replicas(shard).any(|actor| actor.holds_base && live.contains(&actor.node));
-        let down = config.actors().filter(|actor| actor.standing.writes() && !live.contains(&actor.node));
-        down.filter(|actor| replaceable(actor.shard)).map(|actor| actor.node).collect()
+        let (live, members) = (self.live_nodes(), self.members());
+        let is_gone = |node: &NodeId| {
+            let may_go = 2 * self.who_believe_down(*node, 0, &live) >= members && self.is_dispensable(*node, &live);
+            may_go && self.plan.config.changed(&Change::Evict { node: *node }).is_ok()
+        };
+        self.silent_nodes().filter(is_gone).collect()
+    }
+
+    /// Nodes in a shard that this one believes down.
+    fn silent_nodes(&self) -> impl Iterator<Item = NodeId> + '_ {
+        let live = self.live_nodes();
+        let silent = self.plan.config.actors().filter(move |actor| actor.standing.writes() && !live.contains(&actor.node));
+        silent.map(|actor| actor.node)
+    }
+
+    /// Whether others may be about to say that a node is down that this one believes so: for a while after the request.
+    fn waits_for_the_others_view(&self, task: &Task) -> bool {
+        let is_early = self.now.monotonic_us < task.until_us - PATIENCE_US + self.claim_lasts_us();
+        is_early && 2 * self.live_nodes().len() >= self.members() && self.gone_nodes().len() < self.silent_nodes().count()
     }
 }

@@ -80,6 +80,11 @@ impl Adoption {
         (self.holds, self.spoken) = (Some(actor).filter(|_| !self.asks_for_base()), spoken);
     }
 
+    /// The disk is empty, and was somebody's.
+    pub fn holds_nothing(&mut self) {
+        self.holds = None;
+    }
+
     /// What was found is not all that the shard holds, and no log leads to the rest.
     pub fn lacks_base(&mut self) {
         self.base = Base::AtPeers;
@@ -183,6 +188,7 @@ impl Node {
         if from == From::Nobody {
             self.stand_anew();
         }
+        self.own_records_found();
     }
 
     /// This config is durable.
@@ -202,10 +208,17 @@ impl Node {
         self.note_evictions(&before);
         self.effects.push(Effect::Adopted(config.clone()));
         self.observe(|| Event::Adopted(config));
-        if !self.keeps_lost_disk(&before, seat) && (self.actor, self.shard) != seat {
-            self.change_actor(seat);
+        self.learn_unused();
+        let begins_anew = self.is_to_begin_anew(&before);
+        if (self.actor, self.shard) != seat {
+            self.change_actor(seat, begins_anew);
+        } else if begins_anew {
+            self.forget_contents();
+            self.begin_from_peers();
         }
         self.keep_what_is_ours(&before);
+        // Who has left shall be waited for no longer.
+        self.own_records_found();
         self.progressed = true;
         for (from, envelope) in std::mem::take(&mut self.adoption.held) {
             self.receive(from, envelope);
@@ -231,28 +244,36 @@ impl Node {
         }
     }
 
-    fn change_actor(&mut self, (actor, shard): (ActorId, ShardId)) {
+    fn change_actor(&mut self, (actor, shard): (ActorId, ShardId), begins_anew: bool) {
         reached(Mark::ActorChanged);
-        if self.goes_on(actor) && shard == self.shard && self.standing.serves() && !self.adoption.needs_base() {
+        if actor != ActorId::NONE && self.actor < actor {
+            // A config log that was forced to go on has forgotten what it gave out last.
+            self.standing.unused.seek();
+        }
+        let goes_on = self.goes_on(actor) && shard == self.shard && !begins_anew;
+        if goes_on && self.standing.serves() && !self.adoption.needs_base() {
             // The same shard under a new name: what is here stays.
             self.adoption.holds = Some(self.actor);
-            return self.stand_anew();
+            return if self.has_unused_actor() { self.stand_anew() } else { self.begin_without_actor(true) };
         }
         if actor != ActorId::NONE {
             self.set_tail_aside(actor);
         }
         self.forget_contents();
         if self.actor == ActorId::NONE {
-            return self.stand_aside();
+            self.stand_aside();
+        } else if self.has_unused_actor() {
+            self.change_actor_to_void();
+        } else {
+            self.begin_from_peers();
         }
-        self.change_actor_to_void();
     }
 
     /// An actor whose replica must come from its peers, if its shard holds anything.
     pub(super) fn change_actor_to_void(&mut self) {
         self.adoption.holds = None;
         self.stand_back(WhyNoWrites::TakingOver);
-        if self.plan.config.owners().has(self.shard) && !self.links.is_empty() {
+        if self.plan.config.has_records(self.shard) && !self.links.is_empty() {
             self.adoption.base = Base::AtPeers;
         } else {
             self.adoption.base = Base::Nothing;
@@ -284,6 +305,7 @@ impl Node {
         (self.adoption.holds, self.adoption.base) = (None, Base::Here);
         self.adoption.heard = BTreeMap::new();
         self.import = super::import::Import::default();
+        self.observe(|| Event::Forgot);
     }
 
     /// Drops the slots that are no longer kept, and what is known of actors that are no longer heard.

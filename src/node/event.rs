@@ -82,6 +82,8 @@ pub enum Event {
         /// How many more found no room.
         left_out: u64,
     },
+    /// The node's replica is another one from now on, which holds nothing yet.
+    Forgot,
     /// A peer is not heard from and is avoided.
     Suspected(NodeId),
     /// A peer is heard from again.
@@ -146,6 +148,7 @@ impl fmt::Display for Event {
             Self::SetAside { actor, dots, left_out } => {
                 write!(f, "set aside {} records of {actor} ({left_out} left out)", dots.len())
             }
+            Self::Forgot => f.write_str("forgot what it held"),
             Self::Suspected(node) => write!(f, "suspected {node}"),
             Self::Trusted(node) => write!(f, "trusted {node}"),
             Self::Down(node) => write!(f, "down {node}"),

@@ -5,7 +5,8 @@
 //! under another as soon as it is heard again (see [`next()`](crate::placement::next())). So the stable time goes on without it.
 //!
 //! Each counts by its own clock, and nobody passes on what others believe: who counts is heard now. Of two nodes neither is a majority.
-//! A shard keeps a replica that is up and serves, whatever happens to the others.
+//! A shard keeps a replica that is up and serves, whatever happens to the others. A reshard leaves out who is down by the same rule, only
+//! sooner, and where half of the nodes are left.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,34 +50,40 @@ impl Node {
             return None;
         }
         let down = self.view.down(self.now.monotonic_us).filter(|(_, ms)| *ms >= after_ms).map(|(node, _)| node);
-        let evicted = down.filter(|node| self.is_given_up(*node, live) && self.is_dispensable(*node, live));
+        let members = self.members();
+        let is_given_up = |node| 2 * self.who_believe_down(node, after_ms, live) > members || planted(Mutant::EvictedByOne);
+        let evicted = down.filter(|node| is_given_up(*node) && self.is_dispensable(*node, live));
         let mut changes = evicted.map(|node| Change::Evict { node });
         changes.find(|change| self.plan.config.changed(change).is_ok())
     }
 
-    /// Whether a majority of the config's nodes has believed a node down for long enough. This one does.
-    fn is_given_up(&self, node: NodeId, live: &BTreeSet<NodeId>) -> bool {
-        let after_ms = self.plan.settings.evict_after_ms;
-        let members = self.plan.config.members().iter().filter(|member| !member.removed).map(|member| member.node);
+    /// How many nodes have believed this one down for so long. This one does.
+    pub(super) fn who_believe_down(&self, node: NodeId, after_ms: u64, live: &BTreeSet<NodeId>) -> usize {
         let since_us = self.now.monotonic_us.saturating_sub(self.claim_lasts_us());
-        let agrees =
-            |who: &NodeId| *who == self.plan.me || (live.contains(who) && self.claims.says(*who, node, after_ms, since_us));
-        let agreeing = members.clone().filter(agrees).count();
-        2 * agreeing > members.count() || planted(Mutant::EvictedByOne)
+        let agrees = |who: &&NodeId| **who == self.plan.me || self.claims.says(**who, node, after_ms, since_us);
+        live.iter().filter(agrees).count()
+    }
+
+    /// How many nodes the config has, those that were removed left out.
+    pub(super) fn members(&self) -> usize {
+        self.plan.config.members().iter().filter(|member| !member.removed).count()
     }
 
     /// For how long what a node said counts: a round of gossip comes in between, and a silence that keeps its place.
-    fn claim_lasts_us(&self) -> u64 {
+    pub(super) fn claim_lasts_us(&self) -> u64 {
         let (settings, nodes) = (&self.plan.settings, self.plan.config.members().len() as u64);
         1_000 * (settings.down_after_ms + 2 * nodes * settings.idle_interval_ms)
     }
 
     /// Whether a node's actor may still write, or hands over what it has, and its shard has another replica that is up and serves.
-    fn is_dispensable(&self, node: NodeId, live: &BTreeSet<NodeId>) -> bool {
+    pub(super) fn is_dispensable(&self, node: NodeId, live: &BTreeSet<NodeId>) -> bool {
         let Some(seat) = self.plan.config.seat(node) else { return false };
         let serves = |actor: &Actor| match actor.node == self.plan.me {
             true => self.standing.serves() && self.standing.caught_up(),
-            false => live.contains(&actor.node) && self.view.get(actor.node).is_some_and(|peer| peer.heartbeat.serves),
+            false => {
+                let is_heard = live.contains(&actor.node) && self.view.trusts(actor.node);
+                is_heard && self.view.get(actor.node).is_some_and(|peer| peer.heartbeat.serves)
+            }
         };
         let is_needed = self.plan.config.kept_by(seat.shard).slots().next().is_some();
         let mut others = self.plan.config.replicas(seat.shard).filter(|actor| actor.node != node);

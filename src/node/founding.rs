@@ -1,8 +1,8 @@
 //! What a node may do with the disk that it found.
 //!
 //! An actor's name must never be used for two histories. So a node writes under its actor only when its log provably holds all
-//! that it ever sent. One whose log may lack something, or whose disk is gone, would need a new actor; until actors can be
-//! allocated it pulls, serves reads, passes writes to a peer, and takes none itself.
+//! that it ever sent. One whose log may lack something, or whose disk is gone, needs a new actor (see [`lost`](super::lost)); until it
+//! has one it pulls, serves reads, passes writes to a peer, and takes none itself.
 //!
 //! An empty disk may be a first start or a lost disk. The node asks: nobody of its shard has a record or a promise of its actor, then
 //! it is a first start. While some of the shard do not answer, a majority of the cluster that was itself born with empty disks will do.
@@ -12,7 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Event, Node, WhyNoWrites};
+use super::{Event, Node, WhyNoWrites, lost::Unused};
 use crate::{
     clock::{Hlc, HybridClock},
     id::{ActorId, NodeId},
@@ -39,8 +39,9 @@ pub(super) struct Standing {
     /// The disk was empty and nobody has said yet what that means.
     founding: bool,
     born_empty: bool,
-    /// See [`lost`](super::lost).
+    /// The disk was found empty, this node works by the first config, and there may be another one.
     pub lost: bool,
+    pub unused: Unused,
     writes: Result<(), WhyNoWrites>,
     serves: bool,
     stopping: bool,
@@ -58,6 +59,7 @@ impl Default for Standing {
             founding: false,
             born_empty: false,
             lost: false,
+            unused: Unused::default(),
             writes: Err(WhyNoWrites::Starting),
             serves: false,
             stopping: false,
@@ -106,6 +108,11 @@ impl Standing {
         self.started_us = monotonic_us;
     }
 
+    /// When the process began, in microseconds.
+    pub fn started_us(&self) -> u64 {
+        self.started_us
+    }
+
     /// Whether the process is stopping.
     pub fn is_stopping(&self) -> bool {
         self.stopping
@@ -122,8 +129,13 @@ impl Node {
     pub(super) fn begin_with(&mut self, verdict: Verdict, is_ours: bool, marks: &Marks) {
         let is_late = self.plan.config.parent().is_some();
         match verdict {
-            _ if self.actor == ActorId::NONE => self.stand_aside(),
-            Verdict::Empty if is_late => self.begin_with_lost_disk(),
+            _ if self.actor == ActorId::NONE => {
+                if !marks.may_write {
+                    self.standing.unused.seek();
+                }
+                self.stand_aside();
+            }
+            Verdict::Empty if is_late => self.begin_from_peers(),
             _ if !is_ours && marks.may_write => self.change_actor_to_void(),
             _ if !is_ours => self.begin_from_peers(),
             Verdict::Empty => self.begin_founding(),
@@ -168,6 +180,7 @@ impl Node {
 
     /// The log may lack what this node had sent. What is there can be read, if it is whole up to its end.
     pub(super) fn begin_without_actor(&mut self, serves: bool) {
+        self.standing.unused.seek();
         self.standing.writes = Err(WhyNoWrites::NeedsNewActor);
         self.standing.serves = serves;
         self.standing.own_from = Some(BTreeSet::new());
@@ -232,7 +245,7 @@ impl Node {
         if lost_disk {
             reached(Mark::DiskLost);
             self.standing.founding = false;
-            self.begin_without_actor(false);
+            self.begin_with_lost_disk();
         } else if shard_agrees || all_newborn {
             self.write_marks();
         }

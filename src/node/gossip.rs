@@ -49,12 +49,13 @@ impl Node {
         let others = self.view.peers().filter(|(_, peer)| peer.heartbeat.beat > 0);
         let mut heartbeats: Vec<(NodeId, Heartbeat)> = others.map(|(node, peer)| (node, peer.heartbeat)).collect();
         heartbeats.push((self.plan.me, own));
+        let knows = self.knows_who_is_up();
         let gossip = Gossip {
             wall_ms: self.now.wall_ms,
             heartbeats,
             reports: self.reports(),
             stable: self.stability.stable(),
-            down: self.view.down(self.now.monotonic_us).collect(),
+            down: self.view.down(self.now.monotonic_us).filter(|_| knows).collect(),
             progress: self.progress_to_tell(),
         };
         self.send(to, Message::Gossip(gossip));

@@ -98,8 +98,11 @@ pub enum Effect {
 /// Why a proposal made no config.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotChanged {
-    /// There is a newer config than the one expected.
-    Conflict,
+    /// There is another config than the one expected.
+    Conflict {
+        /// Its epoch, which a majority of the config log has as the newest.
+        current: Epoch,
+    },
     /// The change does not fit the config.
     Refused(Refused),
     /// No majority of the config log answered in time: it may be made yet.

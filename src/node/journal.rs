@@ -314,7 +314,7 @@ impl Node {
     }
 
     /// Whether this replica takes records of an actor: of its shard, or of one that gives it slots of which it has the base.
-    fn hears(&self, actor: ActorId) -> bool {
+    pub(super) fn hears(&self, actor: ActorId) -> bool {
         let config = &self.plan.config;
         let own = config.actor(actor).is_some_and(|found| found.shard == self.shard);
         own || (self.import_sources().contains(&actor) && (self.has_copied() || self.applied.get(actor) > Hlc::ZERO))
@@ -329,7 +329,7 @@ impl Node {
 
     fn apply_run(&mut self, run: Received) {
         let applied = self.applied.get(run.actor);
-        if !self.hears(run.actor) {
+        if !self.hears(run.actor) || self.adoption.needs_base() {
             return;
         }
         if self.takes_over() || (run.start > applied && !planted(Mutant::GapAccepted)) {

@@ -46,7 +46,8 @@ impl Node {
         let may_write = match self.standing.writes() {
             Ok(()) | Err(WhyNoWrites::ClockAhead) => true,
             Err(WhyNoWrites::Starting) => self.standing.is_founding(),
-            Err(WhyNoWrites::TakingOver | WhyNoWrites::NoSeat) => true,
+            Err(WhyNoWrites::TakingOver) => true,
+            Err(WhyNoWrites::NoSeat) => !self.standing.unused.is_sought(),
             Err(WhyNoWrites::NeedsNewActor | WhyNoWrites::FsyncFailed) => false,
         };
         // Behind a failed fsync records are applied in memory only: that must not count as durable.

@@ -36,7 +36,7 @@ impl Node {
 
     /// Once every peer of the shard has said what it has of this actor, its promises go on.
     pub(super) fn own_records_found(&mut self) {
-        let Some(own_from) = &self.standing.own_from else { return };
+        let Some(own_from) = self.standing.own_from.as_ref().filter(|_| !self.adoption.needs_base()) else { return };
         let early = planted(Mutant::WipedPromisesEarly) && !own_from.is_empty();
         let has_all = |node: &NodeId| own_from.contains(node) && self.is_known_to_hold_no_more(*node);
         if early || self.links.keys().all(has_all) {

@@ -53,6 +53,12 @@ impl Node {
         if self.in_flux() { self.changes.progress.clone() } else { BTreeMap::new() }
     }
 
+    /// Whether an actor has said that it has all that its shard is to get.
+    pub(super) fn is_said_to_have_copied(&self, actor: ActorId) -> bool {
+        let begun = self.plan.config.migration().map(|migration| migration.begun);
+        begun.is_some() && self.changes.progress.get(&actor).is_some_and(|said| said.copied == begun)
+    }
+
     fn note_own_progress(&mut self) {
         if self.actor == ActorId::NONE {
             return;
@@ -70,21 +76,23 @@ impl Node {
     }
 
     /// How far this replica holds the records of actors that are gone; of one with records on their way to the disk nothing is said yet.
-    /// Who has no base yet has nothing, and takes none while it holds more of them: see [`may_count`](Self::may_count).
+    /// Who has no base yet has nothing, and takes none while it holds more of them: see [`may_count`](Self::may_count). Who has lost what
+    /// it held, its own actor's records too, says what it holds by now: until the cut it takes no more.
     fn held_of_the_gone(&self) -> BTreeMap<ActorId, crate::clock::Hlc> {
         let heard = self.heard_actors();
         let gone = self.plan.config.actors().filter(|actor| !actor.standing.speaks() && heard.contains(&actor.actor));
         let settled = gone.filter(|actor| self.applied.get(actor.actor) >= self.received(actor.actor));
-        if !self.standing.promises() || self.is_ahead_of_its_vector() {
+        if self.is_ahead_of_its_vector() {
             return BTreeMap::new();
         }
         settled.map(|actor| (actor.actor, self.applied.get(actor.actor))).collect()
     }
 
-    /// The last epoch of which everything is here that was accepted before.
+    /// The last epoch of which everything is here that was accepted before. Who looks for records of its own that it lost has not
+    /// everything: who leaves may be the one that has them.
     fn sealed_epoch(&self) -> Epoch {
         let config = &self.plan.config;
-        if self.adoption.needs_base() || !self.has_copied() {
+        if self.adoption.needs_base() || !self.has_copied() || !self.standing.promises() {
             return Epoch::default();
         }
         let mut sealed = config.epoch();
@@ -131,8 +139,14 @@ impl Node {
         self.changes.look_us = now_us + LOOK_US;
         self.changes.asked.take_if(|(_, until_us)| *until_us <= now_us);
         self.keep_admin();
+        if self.asks_for_epoch() {
+            return;
+        }
         if let Some(change) = self.own_change() {
             self.propose(change);
+            return;
+        }
+        if !self.knows_who_is_up() {
             return;
         }
         let live = self.live_nodes();
@@ -164,8 +178,9 @@ impl Node {
 
     /// A new actor for a node whose old one may write no more; or that this replica can stand in for the others.
     fn own_change(&self) -> Option<Change> {
-        let needs =
-            self.standing.writes() == Err(WhyNoWrites::NeedsNewActor) && self.standing.promises() && self.standing.serves();
+        let standing = &self.standing;
+        let lacks_actor = standing.writes() == Err(WhyNoWrites::NeedsNewActor) && standing.unused.is_known();
+        let needs = lacks_actor && standing.promises() && standing.serves();
         let seat = self.plan.config.seat(self.plan.me).filter(|seat| seat.standing.writes() && !self.adoption.needs_base())?;
         let is_new = !seat.holds_base && self.standing.serves();
         let base = || is_new.then_some(Change::HasBase { actor: seat.actor });
@@ -179,8 +194,20 @@ impl Node {
         up.filter(|node| !removed(node)).collect()
     }
 
+    /// Whether who is not in this node's view is down. A process that has just begun may not have heard of all yet.
+    pub(super) fn knows_who_is_up(&self) -> bool {
+        let settled_us = self.standing.started_us() + 1_000 * self.plan.settings.down_after_ms;
+        let (config, live) = (&self.plan.config, self.live_nodes());
+        self.now.monotonic_us >= settled_us || config.members().iter().all(|member| member.removed || live.contains(&member.node))
+    }
+
     /// Proposes a change for the config in use, unless another proposal is on its way. Gives its number.
     pub(super) fn propose(&mut self, change: Change) -> Option<u64> {
+        self.propose_in(self.plan.config.epoch(), change)
+    }
+
+    /// The same for a config of this epoch.
+    pub(super) fn propose_in(&mut self, expected: Epoch, change: Change) -> Option<u64> {
         if self.changes.asked.is_some() {
             return None;
         }
@@ -188,7 +215,7 @@ impl Node {
         self.changes.number += 1;
         let number = self.changes.number;
         self.changes.asked = Some((number, self.now.monotonic_us + PATIENCE_US));
-        self.effects.push(Effect::Propose { number, expected: self.plan.config.epoch(), change });
+        self.effects.push(Effect::Propose { number, expected, change });
         Some(number)
     }
 
@@ -201,6 +228,7 @@ impl Node {
         if self.changes.asked.take_if(|(asked, _)| *asked == number).is_none() {
             return;
         }
+        self.epoch_answered(number, outcome);
         self.admin_proposed(number, outcome);
         // After a conflict the newer config is on its way here; after anything else it is looked at again.
         self.changes.look_us = 0;

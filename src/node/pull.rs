@@ -92,7 +92,7 @@ impl Node {
         let is_asked = |write: &&Arc<Write>| given.is_empty() || given.contains(slot_of(&write.key));
         let mut actors: Vec<ActorId> = self.plan.config.writers_of(self.shard).map(|member| member.actor).collect();
         if given.is_empty() {
-            actors.extend(self.passed_on(&pull.vector));
+            actors.extend(self.passed_on(asker, &pull.vector));
         }
         let process = self.view.process(from);
         let mut answer = PullAnswer { asker: process, runs: Vec::new(), cut: false, more: false, serves: self.standing.serves() };
@@ -126,10 +126,13 @@ impl Node {
 
     /// Actors of former owners that were cut off, of which a peer that has their base lacks something: their shard's own replicas may
     /// have less.
-    fn passed_on(&self, peer: &VersionVector) -> Vec<ActorId> {
+    fn passed_on(&self, peer: ActorId, vector: &VersionVector) -> Vec<ActorId> {
+        let has_base = self.is_said_to_have_copied(peer);
         let lacks = |actor: &ActorId| {
-            let has = peer.get(*actor);
-            has > Hlc::ZERO && self.cut_here(*actor).is_some_and(|upto| has < upto) && !planted(Mutant::CutNotPassedOn)
+            let has = vector.get(*actor);
+            (has_base || has > Hlc::ZERO)
+                && self.cut_here(*actor).is_some_and(|upto| has < upto)
+                && !planted(Mutant::CutNotPassedOn)
         };
         self.import_sources().into_iter().filter(lacks).collect()
     }
@@ -156,7 +159,8 @@ impl Node {
         self.pulls.forget(from);
         let mut connected = true;
         for Run { actor, start, writes, upto, epoch } in answer.runs {
-            if actor == self.actor && self.standing.promises() {
+            // A peer may believe that this replica has a base which it has lost.
+            if (actor == self.actor && self.standing.promises()) || (source.is_none() && !self.hears(actor)) {
                 continue;
             }
             connected &= self.log_run(Received { actor, start, writes, upto, epoch, from, acknowledge: None });

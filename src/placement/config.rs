@@ -233,6 +233,11 @@ impl Config {
         self.actors.values()
     }
 
+    /// The first actor that neither this config nor one before it has given out: later ones give out this and those above.
+    pub fn next_actor(&self) -> ActorId {
+        self.next_actor
+    }
+
     /// An actor that is not retired.
     pub fn actor(&self, actor: ActorId) -> Option<&Actor> {
         self.actors.get(&actor)
@@ -332,6 +337,11 @@ impl Config {
         let coming =
             self.migration.iter().flat_map(|migration| &migration.moves).filter(|one| one.to == shard || one.from == shard);
         coming.fold(self.owners.slots_of(shard), |kept, one| kept.union(&one.slots))
+    }
+
+    /// Whether a shard has records that its replicas must hold: of slots that it owns, or has handed over and gives away yet.
+    pub fn has_records(&self, shard: ShardId) -> bool {
+        self.owners.has(shard) || self.migration.iter().any(|migration| migration.out_of_shard(shard).next().is_some())
     }
 
     /// The slots that are on the move, if any are.

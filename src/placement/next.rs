@@ -19,6 +19,9 @@ use crate::{
 /// A shard gets slots only once so many of its replicas serve, if it is to have so many.
 const SERVING_BEFORE_SLOTS: usize = 2;
 
+/// So many replicas stay that have all that their shard holds when another leaves, if the shard is to have so many.
+const HOLDERS_TO_STAY: usize = 2;
+
 /// What an actor says of how far it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Progress {
@@ -77,14 +80,16 @@ impl Situation<'_> {
     /// have more than anybody else.
     ///
     /// What was handed over counts as far as its new owner's replicas have it, and the rest as far as the shard's own: neither could get
-    /// from the other what it lacks. Before the hand-over only the shard's own are asked: what a taker has beyond, nobody was told of.
+    /// from the other what it lacks. Before the hand-over only the shard's own are asked: what a taker has beyond, nobody was told of. And
+    /// of an actor that came after it no taker has anything.
     fn cut(&self) -> Option<Change> {
         self.config.actors().find_map(|actor| {
             let Standing::Frozen { since } = actor.standing else { return None };
             let upto = self.most_held(actor.actor, since, self.others(actor))?;
             let migration = self.config.migration().filter(|migration| migration.switched.is_some());
             let mut beyond = BTreeMap::new();
-            for one in migration.into_iter().flat_map(|migration| migration.out_of_shard(actor.shard)) {
+            let given = migration.into_iter().flat_map(|migration| migration.out_of_shard(actor.shard));
+            for one in given.filter(|one| one.former.contains(&actor.actor)) {
                 let takers = self.config.writers_of(one.to).filter(|taker| taker.standing.speaks());
                 let most = self.most_held(actor.actor, since, takers)?;
                 if most > upto {
@@ -191,7 +196,10 @@ impl Situation<'_> {
                 let change = Change::Leave { node: *node };
                 // A shard that is to vanish keeps its replicas until its slots are gone.
                 let vanishes = !seats.values().any(|shard| *shard == current) && self.config.owners().has(current);
-                let may = seat.standing.writes() && !vanishes && self.config.changed(&change).is_ok();
+                // One disk may be lost at any time: two others stay that have all, where so many are to.
+                let others = self.config.replicas(current).filter(|other| other.node != *node && other.holds_base).count();
+                let to_stay = seats.values().filter(|shard| **shard == current).count().min(HOLDERS_TO_STAY);
+                let may = seat.standing.writes() && !vanishes && others >= to_stay && self.config.changed(&change).is_ok();
                 may.then_some(change)
             }
             Some(_) => None,

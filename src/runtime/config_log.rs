@@ -84,7 +84,7 @@ async fn pass_on<E: Env>(env: E, me: NodeId, log: ConfigLog, mut proposed: mpsc:
         let log = log.clone();
         env.spawn(async move {
             let made = log.propose(proposal).await.map_err(|error| match error {
-                ProposeError::Conflict { .. } => NotChanged::Conflict,
+                ProposeError::Conflict { current } => NotChanged::Conflict { current },
                 ProposeError::Refused(refused) => NotChanged::Refused(refused),
                 ProposeError::NoMajority | ProposeError::Unknown | ProposeError::Stopping => NotChanged::Unknown,
             });

@@ -301,3 +301,23 @@ fn nobody_leaves_with_what_counts_of_who_is_gone() {
     let standing = model.config.actor(ActorId(3)).expect("nobody has it up to the cut").standing;
     assert!(matches!(standing, Standing::Frozen { .. }), "who had it may be gone: {standing:?}");
 }
+
+/// Seed 2001135: five of six left a shard within 200 ms, and the disk of the sixth had just been lost.
+#[test]
+fn who_has_all_stays_until_two_others_have() {
+    for late in [[0, 1], [2, 3]] {
+        let mut model = Model::new(4, 1);
+        for node in late.map(NodeId) {
+            assert!(model.change(&Change::Evict { node }));
+            assert!(model.change(&Change::Join { node, shard: ShardId(0) }));
+        }
+        assert!(model.change(&Change::Reshard { shards: 2, gone: Vec::new() }));
+        // Those that came late do not have their base yet.
+        while let Some(change) = next(&model.config, &model.live, &model.progress()) {
+            assert!(model.change(&change));
+            assert_eq!(model.config.replicas(ShardId(0)).filter(|actor| actor.holds_base).count(), 2, "{change}");
+        }
+        model.settle();
+        assert!(model.is_settled());
+    }
+}

@@ -28,6 +28,8 @@ pub struct Bench {
     pub given: Vec<(u64, NodeId, u64)>,
     /// Whether the config log has lost its majority: proposals get no answer.
     pub log_is_down: bool,
+    /// Whether the answer to a proposal that was made gets lost.
+    pub log_is_mute: bool,
     /// Whose memory spoils the values of records that are pushed to it.
     pub spoils: Option<NodeId>,
     /// Who gets no part of any transfer.
@@ -56,6 +58,7 @@ impl Bench {
             cut: BTreeSet::new(),
             given: Vec::new(),
             log_is_down: false,
+            log_is_mute: false,
             spoils: None,
             starves: None,
             replies: Vec::new(),
@@ -93,11 +96,16 @@ impl Bench {
 
     /// A node's disk is lost, and another process of it starts with the variables of the first start.
     pub fn wipe(&mut self, node: u32) {
+        self.restart_with_variables(node, Recovered::default());
+    }
+
+    /// A process of a node starts with the variables of the first start, and what it finds on its disk.
+    pub fn restart_with_variables(&mut self, node: u32, recovered: Recovered) {
         self.processes += 1;
         let incarnation = Incarnation(1_000 * self.processes + u64::from(node));
         let plan = NodePlan { config: self.configs[0].clone(), incarnation, ..self.plan(node) };
         self.incarnations.insert(node, incarnation);
-        self.nodes[node as usize] = Node::new(plan, self.now, Recovered::default());
+        self.nodes[node as usize] = Node::new(plan, self.now, recovered);
     }
 
     /// A process of a node starts, in the newest config, with what it finds on its disk.
@@ -122,14 +130,16 @@ impl Bench {
         let next = if current.epoch() == expected {
             current.changed(change).map_err(NotChanged::Refused)
         } else {
-            Err(NotChanged::Conflict)
+            Err(NotChanged::Conflict { current: current.epoch() })
         };
         let outcome = next.as_ref().map(|next| next.epoch()).map_err(|why| *why);
         if let Ok(next) = next {
             self.configs.push(Arc::new(next));
         }
         let newest = self.config();
-        self.nodes[i].handle(self.now, Input::Proposed { number, outcome });
+        if outcome.is_err() || !self.log_is_mute {
+            self.nodes[i].handle(self.now, Input::Proposed { number, outcome });
+        }
         self.nodes[i].handle(self.now, Input::Config(newest));
     }
 

@@ -142,24 +142,3 @@ fn a_delete_before_a_move_stays_a_delete_after_it() {
         bench.run_ms(2_000);
     }
 }
-
-#[test]
-fn a_lost_disk_that_starts_with_the_first_config_gets_an_actor_that_it_never_was() {
-    let mut bench = Bench::new(4, 1, &Settings::default());
-    let token = fill(&mut bench, 20);
-    for shards in [2, 1] {
-        assert_eq!(bench.admin(0, AdminCommand::Reshard(shards)), Ok(Answer::Changed), "to {shards}");
-    }
-    bench.run_ms(3_000);
-    assert!(bench.config().actors().any(|seat| seat.actor.0 >= 4), "somebody has changed its shard");
-    // Each twice: the second disk that is lost was had under the actor that followed the first.
-    for node in (0..4).chain(0..4) {
-        let had = bench.config();
-        bench.wipe(node);
-        bench.run_ms(3_000);
-        let seat = bench.config().seat(NodeId(node)).copied().expect("still a member");
-        assert!(had.actor(seat.actor).is_none(), "n{node} was {} before, on the disk that it lost", seat.actor);
-        assert!(bench.nodes[node as usize].status().serves);
-        all_read(&mut bench, 20, &token);
-    }
-}

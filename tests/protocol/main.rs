@@ -5,6 +5,7 @@ mod bench;
 mod configs;
 mod cuts;
 mod evict;
+mod lost;
 mod remains;
 mod reshards;
 mod stops;

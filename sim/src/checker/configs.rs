@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use causeway::{
+    clock::{Dot, Hlc},
     id::{ActorId, Epoch, Slot},
     placement::{Config, SlotSet, Standing},
 };
@@ -10,7 +11,8 @@ use causeway::{
 /// An actor's writes of some slots, after which there are no more: made in epochs before this one.
 #[derive(Debug)]
 struct Sealed {
-    actors: Vec<ActorId>,
+    /// Up to where each counts: who was cut off may not know, and go on.
+    actors: BTreeMap<ActorId, Hlc>,
     /// All slots, if it has left altogether.
     slots: Option<SlotSet>,
     since: Epoch,
@@ -50,22 +52,28 @@ impl Configs {
             && let Some(switched) = migration.switched
         {
             for one in &migration.moves {
-                let (actors, slots) = (one.former.clone(), Some(one.slots.clone()));
+                let upto = |actor: &ActorId| match parent.actor(*actor).map(|found| found.standing) {
+                    Some(Standing::Cut { upto, .. }) => one.cuts.get(actor).copied().unwrap_or(upto),
+                    Some(Standing::Frozen { .. }) => Hlc::ZERO,
+                    _ => Hlc(u64::MAX),
+                };
+                let actors = one.former.iter().map(|actor| (*actor, upto(actor))).collect();
+                let slots = Some(one.slots.clone());
                 self.sealed.push(Sealed { actors, slots, since: switched });
             }
         }
         for actor in parent.actors().filter(|actor| config.actor(actor.actor).is_none()) {
             if let Standing::Leaving { since } = actor.standing {
-                self.sealed.push(Sealed { actors: vec![actor.actor], slots: None, since });
+                self.sealed.push(Sealed { actors: [(actor.actor, Hlc(u64::MAX))].into(), slots: None, since });
             }
         }
     }
 
-    /// Whether all records of an actor on a slot that it made in this epoch must be known by now.
-    pub fn is_sealed(&self, actor: ActorId, slot: Slot, made: Epoch) -> bool {
+    /// Whether a record of a slot that was made in this epoch must be known by now.
+    pub fn is_sealed(&self, dot: Dot, slot: Slot, made: Epoch) -> bool {
         let concerns = |sealed: &Sealed| {
             let is_of_slot = sealed.slots.as_ref().is_none_or(|slots| slots.contains(slot));
-            sealed.actors.contains(&actor) && is_of_slot && made < sealed.since
+            sealed.actors.get(&dot.actor).is_some_and(|upto| dot.hlc <= *upto) && is_of_slot && made < sealed.since
         };
         self.sealed.iter().any(concerns)
     }

@@ -25,7 +25,7 @@ pub fn check_adopted(replicas: &Replicas, node: NodeId, config: &Config) -> Resu
     for actor in config.writers_of(seat.shard).filter(|actor| actor.node != node) {
         let Standing::Cut { upto, .. } = actor.standing else { continue };
         let mut above = replicas.records_between(actor.actor, upto, Hlc(u64::MAX)).map(|(dot, _)| dot);
-        if let Some(dot) = above.find(|dot| replicas.has(node, *dot)) {
+        if let Some(dot) = above.find(|dot| replicas.has_itself(node, *dot)) {
             return Err(violation(node, dot, upto));
         }
     }

@@ -32,7 +32,7 @@ pub fn check_answer(replicas: &Replicas, node: NodeId, dot: Dot) -> Result<(), V
 pub fn check_recovery(replicas: &Replicas, node: NodeId, recovered: &VersionVector) -> Result<(), Violation> {
     let Some(replica) = replicas.get(node).filter(|replica| !replica.may_lose && !replica.is_damaged) else { return Ok(()) };
     let actor = replica.actor;
-    let applied = |dot: &Dot| !replica.installed.values().any(|brought| brought.contains(dot));
+    let applied = |dot: &Dot| !replica.skipped.contains(dot) && !replica.installed.values().any(|brought| brought.contains(dot));
     let answered = Dot { actor, hlc: replica.answered };
     if let Some(dot) = replicas.held(node, actor).filter(applied).chain([answered]).find(|dot| dot.hlc > recovered.get(actor)) {
         let evidence = format!("{node} had {dot} and recovered itself up to {}", recovered.get(actor));

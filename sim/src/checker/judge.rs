@@ -277,6 +277,7 @@ impl Judge {
             Event::Adopted(config) => self.adopted(node, config)?,
             Event::Copied(begun) => self.copied(node, *begun)?,
             Event::ImportsAnew { dropped } => self.replicas.import_anew(node, dropped),
+            Event::Forgot => self.replicas.begin_anew(node),
             Event::SetAside { actor, dots, left_out } => self.aside.keep(*actor, dots, *left_out),
             Event::Suspected(_) | Event::Trusted(_) | Event::Down(_) | Event::Up(_) => {
                 self.beliefs.hear(node, event, self.now_us)

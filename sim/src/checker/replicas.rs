@@ -47,6 +47,8 @@ pub struct Replica {
     pub installed: BTreeMap<Key, BTreeSet<Dot>>,
     /// What came with a transfer and is not in the node's own snapshot yet: a crash takes it away.
     fresh: BTreeSet<Dot>,
+    /// What it did not get with a transfer since it holds something newer: it says that it has it, and finds nothing of it again.
+    pub skipped: BTreeSet<Dot>,
     /// What the process that starts has found on its disk so far.
     pub found: BTreeMap<Key, Vec<Dot>>,
     /// Whether its next start may find less than it had: its disk was lost, or its fsync policy is lax.
@@ -248,7 +250,12 @@ impl Replicas {
         holds || self.recovered(node, dot)
     }
 
-    /// The same, and no crash could take it away.
+    /// The same, and not only since something newer came in its place.
+    pub fn has_itself(&self, node: NodeId, dot: Dot) -> bool {
+        self.has(node, dot) && self.record(dot).is_some_and(|known| known.held_at.contains(node))
+    }
+
+    /// Whether a replica holds a record, and no crash could take it away.
     fn has_durably(&self, node: NodeId, dot: Dot) -> bool {
         self.has(node, dot) && !self.get(node).is_some_and(|replica| replica.fresh.contains(&dot))
     }
@@ -276,12 +283,13 @@ impl Replicas {
 
     /// Whether nothing goes with a node's disk: of each record that it holds, another replica that did not lose anything itself
     /// holds it too, or none of them needs it any more. That one of them has something newer is not enough: who has seen the record
-    /// may be sent to another.
-    pub fn is_held_elsewhere(&self, node: NodeId) -> bool {
+    /// may be sent to another. Who is to go by the newest config does not count: it forgets what it holds.
+    pub fn is_held_elsewhere(&self, node: NodeId, newest: &Config) -> bool {
         let Some(actor) = self.get(node).map(|replica| replica.actor) else { return false };
+        let stays = |replica: &Replica| newest.actor(replica.actor).is_some_and(|found| found.standing.writes());
         let others: Vec<NodeId> = self
             .of_actor(actor)
-            .filter(|(other, replica)| *other != node && !replica.is_behind())
+            .filter(|(other, replica)| *other != node && !replica.is_behind() && stays(replica))
             .map(|(other, _)| other)
             .collect();
         let held = self.records.iter().filter(|(_, known)| known.applied_at.contains(node)).map(|(dot, _)| dot);
@@ -339,6 +347,7 @@ impl Replicas {
         replica.recovered = applied.clone();
         let found = std::mem::take(&mut replica.found);
         let fresh = std::mem::take(&mut replica.fresh);
+        replica.skipped.clear();
         for key in std::mem::take(&mut replica.installed).into_keys() {
             replica.winners.remove(&key);
         }

@@ -15,7 +15,7 @@ pub fn check(configs: &Configs, write: &Write) -> Result<(), Violation> {
     if write.epoch == Epoch::default() {
         return Ok(());
     }
-    if configs.is_sealed(actor, slot, write.epoch) {
+    if configs.is_sealed(write.dot, slot, write.epoch) {
         let evidence = format!("{write} of {} appears after its slot was sealed", write.epoch);
         return Err(Property::SealedIsSealed.violated(evidence).record(write.dot).on(&write.key));
     }

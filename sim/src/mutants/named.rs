@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use causeway::{
     clock::{Dot, ENTRY_CAP, Hlc, Token},
-    id::{ActorId, Epoch, Incarnation, NodeId},
+    id::{ActorId, Epoch, Incarnation, NodeId, ShardId},
     message::{Envelope, Gossip, Heartbeat, Message, PullAnswer},
     mutant::{Mutant, planted},
     node::{Effect, Input, JournalCommand, JournalEvent, Node, NodePlan, Now, Settings},
-    placement::{Change, Config, Founding, SLOTS},
-    store::{Recovered, Snapshot, Table, Value, Verdict, Version},
+    placement::{Change, Config, Departure, Founding, SLOTS},
+    store::{Marks, Recovered, Snapshot, Table, Value, Verdict, Version},
 };
 
 use crate::{
@@ -106,7 +106,7 @@ const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
     (Mutant::PeerEpochIgnored, &["epoch_gate"], 0),
     (Mutant::TokenEpochIgnored, &["epoch_gate", "a2_reads"], 1),
     (Mutant::LeaverWrites, &["seals"], 1),
-    (Mutant::FormerWritersIgnored, &["a2_reads", "token_covers_past"], 4),
+    (Mutant::FormerWritersIgnored, &["a2_reads", "token_covers_past"], 6),
     (Mutant::CollectedWhileMoving, &["tombstones", "stamps_never_go_back"], 41),
     (Mutant::ReportsOfAnyEpoch, &["stable_time"], 44),
     // Who goes back may also stay there: it says other things than the rest, or nothing.
@@ -117,14 +117,12 @@ const BY_CHECKERS: &[(Mutant, &[&str], u64)] = &[
     (Mutant::FinishWithoutLeavers, &["finish", "liveness"], 1_001_362),
     (Mutant::MoveNotMinimal, &["minimal_moves"], 6),
     (Mutant::EvictedTailDropped, &["set_aside"], 2),
-    (Mutant::OthersTailsDropped, &["set_aside"], 1_001_932),
     // A reshard that waits for the actor is noticed before the run's end is looked at.
     (Mutant::CutActorKept, &["nothing_left", "liveness"], 1_000_044),
     (Mutant::TransferAboveCut, &["cut_holds", "write_concern"], 1_000_263),
     (Mutant::TransferWaitsForFailedDisk, &["convergence"], 1_952),
     (Mutant::CutAtTheLeast, &["cut_holds"], 1_000_008),
     (Mutant::CutNotPassedOn, &["liveness"], 1_000_275),
-    (Mutant::LastBaseRemoved, &["base_first"], 1_000_044),
     (Mutant::ImportWithoutBase, &["base_first"], 1_000_000),
     (Mutant::SealOverPending, &["finish", "seals", "a2_reads", "stable_time"], 5),
     (Mutant::AbortAfterSwitch, &["finish"], 1_000_009),
@@ -152,10 +150,14 @@ pub fn named(mutant: Mutant) -> Named {
         // Who reaches a majority of the config log hears, by way of others, everybody whom a majority hears: what one alone believes
         // comes to nothing in a run.
         Mutant::EvictedByOne => direct("what one node believes evicts nobody", one_evicts),
+        // An operator must have a node removed just while another has its base from nobody else: one seed in thousands.
+        Mutant::LastBaseRemoved => direct("who alone has what a shard holds is not removed", last_base_goes),
+        // Two must be cut off one after the other, of whom the second alone has records of the first: one seed in thousands.
+        Mutant::OthersTailsDropped => direct("who is cut off keeps what it alone has of others", others_tail_goes),
         Mutant::LeaseAfterUse => {
             Named { catcher: Catcher::ByPlan(&["promises"], include_str!("lease_after_use.toml")), recorded_seed: 1 }
         }
-        // A disk must be lost twice, and the tombstone of a record that was lost with it be collected by who has it.
+        // The tombstone of a record that was lost with the disk must be collected by who has it.
         Mutant::ActorReusedAfterWipe => {
             let text = include_str!("../../../tests/regressions/each_lost_disk_is_asked_for.toml");
             Named { catcher: Catcher::ByPlan(&["tombstones"], text), recorded_seed: 1 }
@@ -196,6 +198,36 @@ fn one_evicts() -> bool {
         let evicts = |effect: &Effect| matches!(effect, Effect::Propose { change: Change::Evict { .. }, .. });
         node.take_effects().iter().any(evicts)
     })
+}
+
+/// Two nodes of one shard and a third, of which the second was cut off and came back with nothing.
+fn came_back_with_nothing() -> Config {
+    let view = ["a:1", "b:1", "c:1"].map(str::to_owned).to_vec();
+    let config = Config::found(&Founding { view, shard_count: 1 }).expect("a legal founding");
+    let (node, shard) = (NodeId(1), ShardId(0));
+    let changes = [Change::Evict { node }, Change::Join { node, shard }];
+    changes.iter().fold(config, |config, change| config.changed(change).expect("it fits"))
+}
+
+/// Whether all go who have what their shard holds.
+fn last_base_goes() -> bool {
+    let remove = |config: Config, node| config.changed(&Change::Remove { node: NodeId(node), how: Departure::Cut });
+    remove(came_back_with_nothing(), 0).and_then(|config| remove(config, 2)).is_ok()
+}
+
+/// Whether a node that was cut off, like another before it, forgets what its disk holds of that one.
+fn others_tail_goes() -> bool {
+    let evicted = Change::Evict { node: NodeId(0) };
+    let config = Arc::new(came_back_with_nothing().changed(&evicted).expect("two others are there"));
+    let other = Dot { actor: ActorId(0), hlc: Hlc::from_millis(1_699_999_999_000) };
+    let version = Version { dot: other, value: Some(Value::json("1")), dependencies: None, operation: None };
+    let snapshot = Some(Snapshot { entries: vec![("x".into(), vec![version])], ..Snapshot::default() });
+    let marks = Marks { holds: Some(ActorId(1)), may_write: true, config: Some(config.clone()), ..Marks::default() };
+    let found = Recovered { snapshot, marks: Some(marks), verdict: Verdict::Complete, ..Recovered::default() };
+    let (settings, incarnation) = (Settings::default(), Incarnation(1));
+    let plan = NodePlan { config, me: NodeId(1), settings, incarnation, seed: 0, proposes: true, observed: false };
+    let node = Node::new(plan, Now { monotonic_us: 1_000_000, wall_ms: 1_700_000_000_000 }, found);
+    node.set_aside().iter().all(|set| set.actor != other.actor)
 }
 
 /// Whether a transfer keeps a version that its source has seen and does not have.

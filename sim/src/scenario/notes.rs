@@ -169,6 +169,7 @@ impl Observer for Notes {
             | Event::Acknowledged(_)
             | Event::Copied(_)
             | Event::ImportsAnew { .. }
+            | Event::Forgot
             | Event::Suspected(_)
             | Event::Trusted(_) => {}
         }

@@ -84,6 +84,7 @@ pub(super) fn key_of(event: &Event) -> Option<Key> {
         | Event::Acknowledged(_)
         | Event::Adopted(_)
         | Event::SetAside { .. }
+        | Event::Forgot
         | Event::Suspected(_)
         | Event::Trusted(_)
         | Event::Down(_)

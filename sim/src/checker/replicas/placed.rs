@@ -27,6 +27,7 @@ impl Replica {
             winners: BTreeMap::new(),
             installed: BTreeMap::new(),
             fresh: Default::default(),
+            skipped: Default::default(),
             found: BTreeMap::new(),
             may_lose: false,
             is_damaged: false,
@@ -193,9 +194,11 @@ impl Replicas {
             .filter(|(dot, known)| came(*dot, known) && !self.has(node, *dot) && self.is_superseded(node, *dot))
             .map(|(dot, _)| dot)
             .collect();
+        let Some(replica) = self.replicas.get_mut(&node) else { return };
         for dot in superseded {
             if let Some(known) = self.records.get_mut(dot) {
                 known.applied_at.insert(node);
+                replica.skipped.insert(dot);
             }
         }
     }
