@@ -85,11 +85,6 @@ impl Adoption {
         self.holds = None;
     }
 
-    /// What was found is not all that the shard holds, and no log leads to the rest.
-    pub fn lacks_base(&mut self) {
-        self.base = Base::AtPeers;
-    }
-
     /// Whether this replica has no base yet: until then nothing that it takes would be there after a restart.
     pub fn needs_base(&self) -> bool {
         self.base != Base::Here
@@ -185,7 +180,7 @@ impl Node {
             return self.write_marks();
         }
         self.adoption.base = Base::Here;
-        if from == From::Nobody {
+        if from == From::Nobody && !self.standing.unused.is_sought() {
             self.stand_anew();
         }
         self.own_records_found();
@@ -220,9 +215,8 @@ impl Node {
         // Who has left shall be waited for no longer.
         self.own_records_found();
         self.progressed = true;
-        for (from, envelope) in std::mem::take(&mut self.adoption.held) {
-            self.receive(from, envelope);
-        }
+        let held = std::mem::take(&mut self.adoption.held);
+        self.receive_held(held);
         self.write_marks();
     }
 
@@ -273,6 +267,11 @@ impl Node {
     pub(super) fn change_actor_to_void(&mut self) {
         self.adoption.holds = None;
         self.stand_back(WhyNoWrites::TakingOver);
+        self.ask_for_base();
+    }
+
+    /// What the shard holds is to come from its peers, if it holds anything. Else the disk must say that nothing is all there is.
+    pub(super) fn ask_for_base(&mut self) {
         if self.plan.config.has_records(self.shard) && !self.links.is_empty() {
             self.adoption.base = Base::AtPeers;
         } else {

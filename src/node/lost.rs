@@ -56,9 +56,8 @@ impl Node {
     /// Begins with nothing but what peers give.
     pub(super) fn begin_from_peers(&mut self) {
         self.begin_without_actor(false);
-        let config = &self.plan.config;
-        if config.parent().is_some() && config.has_records(self.shard) && !self.links.is_empty() {
-            self.adoption.lacks_base();
+        if self.plan.config.parent().is_some() {
+            self.ask_for_base();
         }
     }
 

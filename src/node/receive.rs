@@ -1,5 +1,7 @@
 //! What a peer says: past the gates of epoch, process and holdoff, then to whom it concerns.
 
+use std::collections::VecDeque;
+
 use super::{Node, view};
 use crate::{
     id::{Epoch, NodeId},
@@ -40,6 +42,16 @@ impl Node {
             return reached(Mark::HoldoffKept);
         }
         self.dispatch(from, envelope.epoch, envelope.message);
+    }
+
+    /// What waited for the config of its epoch. A process that was heard meanwhile may be a later one of its node: it must not be taken for
+    /// one that is gone.
+    pub(super) fn receive_held(&mut self, held: VecDeque<(NodeId, Envelope)>) {
+        for (from, envelope) in held {
+            if !self.view.knows_another(from, envelope.incarnation) {
+                self.receive(from, envelope);
+            }
+        }
     }
 
     fn dispatch(&mut self, from: NodeId, epoch: Epoch, message: Message) {

@@ -139,6 +139,11 @@ impl View {
         self.peers.get(&node).is_some_and(|peer| now_us < peer.holdoff_until_us)
     }
 
+    /// Whether another process of a node is known than this one.
+    pub fn knows_another(&self, node: NodeId, incarnation: Incarnation) -> bool {
+        self.peers.get(&node).and_then(|peer| peer.incarnation).is_some_and(|known| known != incarnation)
+    }
+
     /// Judges a message's incarnation.
     pub fn sender(&mut self, node: NodeId, incarnation: Incarnation) -> Sender {
         let Some(peer) = self.peers.get_mut(&node) else { return Sender::Gone };

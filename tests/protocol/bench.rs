@@ -16,7 +16,7 @@ use causeway::{
         NotChanged, Now, Outcome, Reply, Request, Settings,
     },
     placement::{Change, Config, Founding},
-    store::{Key, OperationId, Recovered, Value, Version},
+    store::{Key, Marks, OperationId, Recovered, Value, Version},
 };
 
 /// Nodes, and what is on its way between them.
@@ -37,6 +37,8 @@ pub struct Bench {
     pub replies: Vec<(NodeId, RequestId, Reply)>,
     /// Whose disks have no room for what is to be set aside.
     pub full: BTreeSet<usize>,
+    /// The last marks of each node.
+    pub marks: BTreeMap<usize, Marks>,
     /// The config log: every config so far.
     pub configs: Vec<Arc<Config>>,
     settings: Settings,
@@ -63,6 +65,7 @@ impl Bench {
             starves: None,
             replies: Vec::new(),
             full: BTreeSet::new(),
+            marks: BTreeMap::new(),
             configs: vec![config],
             settings: settings.clone(),
             next_request: 0,
@@ -200,7 +203,11 @@ impl Bench {
     fn journal(&mut self, i: usize, command: JournalCommand) {
         let event = match command {
             JournalCommand::Append { lsn, .. } => JournalEvent::Durable(lsn),
-            JournalCommand::Mark(marks) => JournalEvent::Marked { lease: marks.lease },
+            JournalCommand::Mark(marks) => {
+                let lease = marks.lease;
+                self.marks.insert(i, marks);
+                JournalEvent::Marked { lease }
+            }
             JournalCommand::SnapshotBegin(_) => return,
             JournalCommand::SnapshotPart(_) => JournalEvent::SnapshotPartDone,
             JournalCommand::SnapshotEnd => JournalEvent::SnapshotDone,

@@ -4,7 +4,7 @@ use causeway::{
     clock::Token,
     id::{ActorId, NodeId, ShardId},
     node::{AdminCommand, Answer, Input, Request, Settings},
-    placement::{Config, Stage, Standing},
+    placement::{Actor, Config, Stage, Standing},
     store::{Marks, Recovered, Verdict},
 };
 
@@ -230,4 +230,50 @@ fn a_reshard_goes_on_without_half_of_the_nodes() {
     bench.cut.clear();
     bench.run_ms(5_000);
     all_read(&mut bench, 20, &token);
+}
+
+#[test]
+fn what_a_process_said_before_it_lost_its_disk_does_not_hide_the_next_one() {
+    let mut bench = Bench::new(3, 1, &Settings::default());
+    let pair = |from, to| (NodeId(from), NodeId(to));
+    // n2 is told of a newer epoch by n1, and gets no config.
+    bench.cut.extend([pair(2, 0), pair(2, 1), pair(0, 2)]);
+    bench.begin(0, Request::Admin(AdminCommand::AddNode("10.0.0.9:8090".to_owned())));
+    bench.run_ms(300);
+    assert!(bench.nodes[1].epoch() > bench.nodes[2].epoch());
+    // Of this process of n1 it hears nothing else.
+    let marks = Marks { may_write: true, holds: Some(ActorId(1)), config: Some(bench.config()), ..Marks::default() };
+    bench.restart(1, Recovered { marks: Some(marks), verdict: Verdict::Complete, ..Recovered::default() });
+    bench.run_ms(200);
+    // The next process of n1 begins in the first epoch, and is heard at once.
+    bench.cut.insert(pair(1, 0));
+    bench.wipe(1);
+    bench.run_ms(200);
+    bench.cut.clear();
+    bench.run_ms(3_000);
+    assert_eq!(bench.nodes[2].epoch(), bench.config().epoch());
+    let status = bench.nodes[2].status();
+    let of_n1 = status.peers.iter().find(|peer| peer.node == NodeId(1)).expect("a peer");
+    assert!(of_n1.up && !of_n1.suspected, "{of_n1:?}");
+}
+
+#[test]
+fn a_lost_disk_of_a_shard_that_owns_nothing_yet_says_that_nothing_is_all_there_is() {
+    let mut bench = Bench::new(6, 2, &Settings::default());
+    fill(&mut bench, 60);
+    bench.begin(0, Request::Admin(AdminCommand::Reshard(3)));
+    let takers = |bench: &Bench| bench.config().replicas(ShardId(2)).copied().collect::<Vec<Actor>>();
+    while takers(&bench).len() < 2 {
+        bench.run_ms(1);
+    }
+    let [taker, other] = takers(&bench)[..] else { panic!("two replicas") };
+    bench.starves = Some(other.node);
+    while bench.config().stage() != Stage::Copying {
+        bench.run_ms(1);
+    }
+    bench.log_is_down = true;
+    bench.wipe(taker.node.0);
+    bench.run_ms(1_000);
+    // Else the next process would find another's replica there, and forget what this one has acknowledged.
+    assert_eq!(bench.marks[&(taker.node.0 as usize)].holds, Some(taker.actor));
 }
