@@ -16,6 +16,7 @@ UNPACKED = TARGET / "peers"
 PACKAGES = {
     "redis-server": ["redis-server", "redis-tools", "libjemalloc2", "liblua5.1-0", "lua-bitop", "lua-cjson", "liblzf1", "libhiredis0.14"],
     "etcd": ["etcd-server"],
+    "valgrind": ["valgrind"],
 }
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 PATIENCE_S = 30
