@@ -26,8 +26,17 @@ const DRIFT_PERCENT: u64 = 6;
 struct Belief {
     /// Since when it is down; none while it is up.
     down_us: Option<u64>,
-    /// The last time that it was down, from when to when.
+    /// The last time that it was down, from when to when; a shorter one that follows soon does not make others forget it.
     was_down_us: Option<(u64, u64)>,
+}
+
+impl Belief {
+    fn end(&mut self, now_us: u64) {
+        let length = |(from_us, to_us): (u64, u64)| to_us - from_us;
+        let last = self.was_down_us.filter(|(_, to_us)| to_us + AGO_US >= now_us);
+        let ended = self.down_us.take().map(|since_us| (since_us, now_us));
+        self.was_down_us = [last, ended].into_iter().flatten().max_by_key(|down| length(*down));
+    }
 }
 
 /// Whom each node has believed down, and when.
@@ -47,7 +56,10 @@ impl Beliefs {
 
     /// A process begins.
     pub fn begin(&mut self, by: NodeId, now_us: u64) {
-        self.beliefs.retain(|(who, _), _| *who != by);
+        for (_, belief) in self.beliefs.iter_mut().filter(|((who, _), _)| *who == by) {
+            belief.end(now_us);
+            belief.down_us = Some(now_us);
+        }
         self.began_us.insert(by, now_us);
     }
 
@@ -55,10 +67,7 @@ impl Beliefs {
     pub fn hear(&mut self, by: NodeId, event: &Event, now_us: u64) {
         match event {
             Event::Down(whom) => self.of(by, *whom).down_us = Some(now_us),
-            Event::Up(whom) => {
-                let belief = self.of(by, *whom);
-                belief.was_down_us = belief.down_us.take().map(|since_us| (since_us, now_us)).or(belief.was_down_us);
-            }
+            Event::Up(whom) => self.of(by, *whom).end(now_us),
             _ => {}
         }
     }
@@ -125,6 +134,21 @@ mod tests {
         run.judge.pass_time(LONG_US);
         let config = run.config().changed(&Change::Evict { node: AWAY }).unwrap();
         blame(run.happened(0, Event::Adopted(Arc::new(config))))
+    }
+
+    /// What one process has said is heard while the next one begins.
+    #[test]
+    fn one_that_ends_has_said_what_it_believed() {
+        let mut beliefs = Beliefs::new(LONG_US / 1_000);
+        for node in (0..2).map(NodeId) {
+            beliefs.begin(node, 0);
+            beliefs.hear(node, &Event::Up(AWAY), 0);
+            beliefs.hear(node, &Event::Down(AWAY), 0);
+        }
+        beliefs.begin(NodeId(1), LONG_US);
+        beliefs.hear(NodeId(1), &Event::Up(AWAY), LONG_US + 1);
+        assert!([0, 1].map(NodeId).into_iter().all(|node| beliefs.agrees(node, AWAY, LONG_US + AGO_US)));
+        assert!(!beliefs.agrees(NodeId(1), AWAY, LONG_US + AGO_US + 1));
     }
 
     #[test]
