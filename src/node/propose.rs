@@ -197,8 +197,7 @@ impl Node {
     /// Whether who is not in this node's view is down. A process that has just begun may not have heard of all yet.
     pub(super) fn knows_who_is_up(&self) -> bool {
         let settled_us = self.standing.started_us() + 1_000 * self.plan.settings.down_after_ms;
-        let (config, live) = (&self.plan.config, self.live_nodes());
-        self.now.monotonic_us >= settled_us || config.members().iter().all(|member| member.removed || live.contains(&member.node))
+        self.now.monotonic_us >= settled_us || self.live_nodes().len() == self.members()
     }
 
     /// Proposes a change for the config in use, unless another proposal is on its way. Gives its number.

@@ -15,7 +15,7 @@ use causeway::{
         AdminCommand, Answer, Command, Effect, Input, JournalCommand, JournalEvent, KeyAnswer, KeyRequest, Node, NodePlan,
         NotChanged, Now, Outcome, Reply, Request, Settings,
     },
-    placement::{Change, Config, Founding},
+    placement::{Change, Config, Founding, Stage},
     store::{Key, Marks, OperationId, Recovered, Value, Version},
 };
 
@@ -158,6 +158,21 @@ impl Bench {
                 self.settle(i);
             }
         }
+    }
+
+    /// Lets time pass until something holds.
+    pub fn until(&mut self, holds: impl Fn(&Self) -> bool) {
+        for _ in 0..10_000 {
+            if holds(self) {
+                return;
+            }
+            self.run_ms(1);
+        }
+        panic!("it never holds: {:?}", self.config());
+    }
+
+    pub fn until_stage(&mut self, stage: Stage) {
+        self.until(|bench| bench.config().stage() == stage);
     }
 
     pub fn settle(&mut self, first: usize) {

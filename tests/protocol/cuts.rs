@@ -36,16 +36,12 @@ impl Giving {
         let token = fill(&mut bench, KEYS);
         let reshard = bench.begin(0, Request::Admin(AdminCommand::Reshard(3)));
         let nodes = |bench: &Bench, shard| bench.config().replicas(shard).map(|actor| actor.node.0).collect::<Vec<u32>>();
-        while nodes(&bench, TO).len() < 2 {
-            bench.run_ms(1);
-        }
+        bench.until(|bench| nodes(bench, TO).len() == 2);
         let from = [ShardId(0), ShardId(1)].into_iter().find(|shard| !nodes(&bench, *shard).contains(&0)).expect("n0 is in one");
         let [lost, peer] = nodes(&bench, from)[..] else { panic!("two replicas each") };
         let other = nodes(&bench, TO)[1];
         bench.starves = Some(NodeId(other));
-        while bench.config().stage() != Stage::Copying {
-            bench.run_ms(1);
-        }
+        bench.until_stage(Stage::Copying);
         let config = bench.config();
         let moves = config.migration().expect("slots move").into_shard(TO).find(|one| one.from == from).expect("from both");
         let is_moving = |key: &String| moves.slots.contains(causeway::placement::slot_of(key));

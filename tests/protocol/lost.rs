@@ -107,9 +107,7 @@ fn handed_over() -> (Bench, Token, Vec<u32>) {
         |bench: &Bench, shard| bench.config().replicas(ShardId(shard)).map(|actor| actor.node).collect::<Vec<NodeId>>();
     let (taker, givers) = (replicas(&bench, 0)[2], replicas(&bench, 1));
     bench.begin(0, Request::Admin(AdminCommand::Reshard(1)));
-    while bench.config().stage() != Stage::Switched {
-        bench.run_ms(1);
-    }
+    bench.until_stage(Stage::Switched);
     bench.cut.extend(givers.iter().flat_map(|giver| [(*giver, taker), (taker, *giver)]));
     (bench, token, givers.into_iter().map(|node| node.0).collect())
 }
@@ -263,14 +261,10 @@ fn a_lost_disk_of_a_shard_that_owns_nothing_yet_says_that_nothing_is_all_there_i
     fill(&mut bench, 60);
     bench.begin(0, Request::Admin(AdminCommand::Reshard(3)));
     let takers = |bench: &Bench| bench.config().replicas(ShardId(2)).copied().collect::<Vec<Actor>>();
-    while takers(&bench).len() < 2 {
-        bench.run_ms(1);
-    }
+    bench.until(|bench| takers(bench).len() == 2);
     let [taker, other] = takers(&bench)[..] else { panic!("two replicas") };
     bench.starves = Some(other.node);
-    while bench.config().stage() != Stage::Copying {
-        bench.run_ms(1);
-    }
+    bench.until_stage(Stage::Copying);
     bench.log_is_down = true;
     bench.wipe(taker.node.0);
     bench.run_ms(1_000);

@@ -16,23 +16,12 @@ use crate::{
 
 const KEYS: usize = 60;
 
-/// Lets time pass until the reshard is so far.
-fn until(bench: &mut Bench, stage: Stage) {
-    for _ in 0..10_000 {
-        if bench.config().stage() == stage {
-            return;
-        }
-        bench.run_ms(1);
-    }
-    panic!("never {stage}: {:?}", bench.config());
-}
-
 /// Six nodes in two shards that hold keys, on their way to three.
 fn under_way(stage: Stage) -> (Bench, Token, RequestId) {
     let mut bench = Bench::new(6, 2, &Settings::default());
     let token = fill(&mut bench, KEYS);
     let reshard = bench.begin(0, Request::Admin(AdminCommand::Reshard(3)));
-    until(&mut bench, stage);
+    bench.until_stage(stage);
     (bench, token, reshard)
 }
 
@@ -42,7 +31,7 @@ fn abort(bench: &mut Bench, node: u32) -> Result<Answer, Refusal> {
 
 /// Everything is as it was before the reshard.
 fn is_as_before(bench: &mut Bench, token: &Token) {
-    until(bench, Stage::None);
+    bench.until_stage(Stage::None);
     bench.run_ms(2_000);
     assert_eq!(sizes(bench), vec![3, 3], "nodes went back");
     let config = bench.config();
@@ -72,7 +61,7 @@ fn a_reshard_down_is_called_off_too() {
     let mut bench = Bench::new(6, 2, &Settings::default());
     let token = fill(&mut bench, KEYS);
     let reshard = bench.begin(3, Request::Admin(AdminCommand::Reshard(1)));
-    until(&mut bench, Stage::Copying);
+    bench.until_stage(Stage::Copying);
     assert_eq!(abort(&mut bench, 3), Ok(Answer::Changed));
     is_as_before(&mut bench, &token);
     assert_eq!(bench.answer(reshard), Some(Err(Refusal::Overruled)));
@@ -83,7 +72,7 @@ fn after_the_hand_over_nothing_is_called_off() {
     for (stage, node) in [(Stage::Switched, 0), (Stage::Switched, 5), (Stage::Finishing, 0)] {
         let (mut bench, token, reshard) = under_way(stage);
         assert_eq!(abort(&mut bench, node), Err(Refusal::HandedOver), "{stage}");
-        until(&mut bench, Stage::None);
+        bench.until_stage(Stage::None);
         bench.run_ms(1_000);
         assert_eq!(bench.answer(reshard), Some(Ok(Answer::Changed)), "{stage}");
         assert_eq!(sizes(&bench), vec![2, 2, 2]);
@@ -135,7 +124,7 @@ fn bounded(bytes_per_s: u64, keys: usize, chars: usize) -> (Bench, RequestId) {
     }
     bench.run_ms(1_000);
     let reshard = bench.begin(2, Request::Admin(AdminCommand::Reshard(3)));
-    until(&mut bench, Stage::Copying);
+    bench.until_stage(Stage::Copying);
     (bench, reshard)
 }
 
